@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/fd.h - ownership of file descriptors
+ *
+ * A descriptor is owned by exactly one variable or struct field; unset is -1. Passing `int fd`
+ * lends it; a parameter named `take_fd` is closed by the callee in every case. Every descriptor is
+ * close-on-exec from birth (I-13). */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+/* Closes *fd if it is set and sets it to -1; errno survives. */
+void fd_close(int *fd);
+#define AUTO_FD AUTO(fd_close) int
+
+/* Moves ownership out of *fd. */
+int fd_take(int *fd) MUST_CHECK;
+
+/* Marks every descriptor >= FIRST close-on-exec (close_range, kernel 5.11). */
+int fd_cloexec_from(unsigned first, struct err *err) MUST_CHECK;
+
+/* One message on a SOCK_SEQPACKET or SOCK_STREAM socket with up to FD_PASS_MAX descriptors in one
+ * SCM_RIGHTS; never raises SIGPIPE. Returns 0 or -1 with errno. */
+#define FD_PASS_MAX 4
+int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds) MUST_CHECK;
+
+/* Receives one message. Descriptors that came with it land close-on-exec in FDS and are owned by
+ * the caller; those beyond MAX_FDS are closed. Returns bytes (0 = end of file) or -1 with errno. */
+ssize_t fd_recv(int sock, void *buf, size_t len, int *fds, size_t max_fds, size_t *ret_n_fds)
+	MUST_CHECK;
+
+/* Address of NAME in the directory DIRFD through /proc/self/fd: sun_path holds 108 bytes and state
+ * directories may be longer. NAME must be short. SOCK_TYPE is SOCK_SEQPACKET or SOCK_STREAM. */
+int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+	MUST_CHECK;
+int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+	MUST_CHECK;
+/* The same for a path of any length; its directory is opened first. */
+int fd_connect_unix(const char *path, int sock_type, int *ret_fd, struct err *err) MUST_CHECK;
+
+/* Makes 0, 1 and 2 exist (as /dev/null), so that no descriptor of ours ever gets such a number. */
+int fd_ensure_stdio(struct err *err) MUST_CHECK;

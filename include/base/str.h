@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/str.h - bounded text building and strict number parsing */
+#pragma once
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+/* A growing string. Always NUL-terminated once something was added; `failed` is set, and stays
+ * set, when memory ran out, so a caller checks once at the end. */
+struct str {
+	char *s;
+	size_t len;
+	size_t cap;
+	bool failed;
+};
+#define STR_INIT { .s = NULL }
+#define AUTO_STR AUTO(str_done) struct str
+
+void str_add(struct str *b, const char *s);
+void str_addn(struct str *b, const char *s, size_t len);
+void str_addf(struct str *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void str_addv(struct str *b, const char *fmt, va_list ap);
+
+/* Adds S as a JSON string literal with its quotes (RFC 8259: control characters escaped, UTF-8 as it
+ * is, '/' not escaped; a byte that is not UTF-8 becomes U+FFFD). */
+void str_add_json(struct str *b, const char *s);
+
+/* The text, "" when empty; NULL when memory ran out. */
+const char *str_text(const struct str *b) MUST_CHECK;
+void str_done(struct str *b);
+
+/* Full-match decimal integers: no sign (except '-' for i64), no blanks, no leading '+', no empty
+ * string, no value outside the type. Leading zeroes are accepted only as the number "0" itself.
+ * Return 0 or -1 and leave *ret alone on failure. */
+int parse_u64(const char *s, uint64_t *ret) MUST_CHECK;
+int parse_i64(const char *s, int64_t *ret) MUST_CHECK;
+int parse_u32(const char *s, uint32_t *ret) MUST_CHECK;
+
+bool str_starts(const char *s, const char *prefix);
+
+/* Of NAMES[n], the one nearest to S by edit distance if it is near enough to be a typing error
+ * (distance <= 1 + len/4), else NULL. For "did you mean" in messages. */
+const char *str_nearest(const char *s, const char *const *names, size_t n);
