@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kernel/cgroup.h - the container's control group, version 2 (kernel: cgroup-v2.rst)
+ *
+ * plan    linux.resources becomes a list of (file, value) writes, converted and range-checked before any
+ *         side effect; device rules become one eBPF program (kernel/devfilter.h)
+ * create  directories below the hierarchy's root by mkdirat on pinned descriptors (I-22), controllers
+ *         enabled on the way down; refused when the target is populated or frozen (D-16)
+ * apply   after the child was born inside (CLONE_INTO_CGROUP), before it runs
+ * remove  cgroup.kill, wait on cgroup.events, rmdir bottom-up; only what create made (R-LIFE-21)
+ *
+ * Version 2 only, wherever it is mounted (D-09). A setting that asks for nothing (empty object, default
+ * value, -1, shares 1024) never needs its controller; a real limit whose controller is missing is
+ * refused with the reason (bound to v1, not delegated, not built in) and what to do. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "kernel/devfilter.h"
+#include "oci/config.h"
+
+struct cgroup_setting {
+	const char *controller; /* "memory"; NULL for core files (cgroup.*) */
+	const char *file;       /* "memory.max" */
+	const char *value;
+	const char *field; /* "linux.resources.memory.limit", for messages */
+	uint32_t at;       /* position in config.json */
+	bool optional;     /* asks for the kernel's default: skipped when the controller is absent */
+};
+
+struct cgroup_plan {
+	const struct oci_config *config;
+	const char *path;    /* below the hierarchy's root: "/a/b", normalised, never "/" */
+	bool path_given;     /* cgroupsPath was set; else it is our default "/<id>" */
+	bool has_limits;     /* any setting that is not optional, or device rules */
+	struct cgroup_setting *settings; /* in the order of writing; `unified` last, in document order */
+	size_t n_settings;
+	struct devfilter devices;
+	bool chown; /* the four conditions of C-CGP-08 hold */
+	uid_t owner_uid;
+};
+
+/* The v2 hierarchy: /sys/fs/cgroup, /sys/fs/cgroup/unified, else the first cgroup2 mount of
+ * /proc/self/mountinfo; recognised by CGROUP2_SUPER_MAGIC. */
+struct cgroup_hierarchy {
+	int fd; /* owned: O_DIRECTORY|O_RDONLY of its root */
+	char mount_point[256];
+};
+
+struct cgroup {
+	int fd;           /* owned: O_DIRECTORY|O_RDONLY of the container's cgroup; -1: has none */
+	char path[4096];  /* below the hierarchy's root */
+	uint64_t ino;     /* of the directory: identity of what we made */
+	bool created;     /* by us: delete removes it only then */
+};
+#define CGROUP_HIERARCHY_INIT { .fd = -1 }
+#define CGROUP_INIT { .fd = -1 }
+
+int cgroup_plan_build(const struct oci_config *c, const char *id, struct arena *a,
+		      struct cgroup_plan *ret, struct err *err) MUST_CHECK;
+void cgroup_plan_done(struct cgroup_plan *p);
+
+int cgroup_hierarchy_open(struct cgroup_hierarchy *ret, struct err *err) MUST_CHECK;
+void cgroup_hierarchy_done(struct cgroup_hierarchy *h);
+
+/* Makes the cgroup. When it cannot be made for lack of permission, no path was given and no limit is
+ * asked for, *ret stays without a cgroup (fd -1) and the container runs in the caller's: rootless
+ * hosts without delegation. Every other failure leaves nothing behind. */
+int cgroup_create(const struct cgroup_hierarchy *h, const struct cgroup_plan *p,
+		  struct cgroup *ret, struct err *err) MUST_CHECK;
+
+/* Writes the settings and attaches the device program. */
+int cgroup_apply(const struct cgroup *cg, const struct cgroup_plan *p, struct err *err) MUST_CHECK;
+
+/* Opens the recorded cgroup for a later command. Returns 1, 0 when it is gone (or another directory
+ * has its name: the inode differs), -1 on failure. INO 0 skips the comparison. */
+int cgroup_open(const struct cgroup_hierarchy *h, const char *path, uint64_t ino, bool created,
+		struct cgroup *ret, struct err *err) MUST_CHECK;
+
+/* "frozen 1" in cgroup.events. */
+int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *err) MUST_CHECK;
+
+/* Process ids of the cgroup and all below it, allocated in A. */
+int cgroup_pids(const struct cgroup *cg, struct arena *a, pid_t **ret, size_t *ret_n,
+		struct err *err) MUST_CHECK;
+
+/* SIGKILL: one write to cgroup.kill (kernel 5.14). Other signals: by pidfd to each process, each verified
+ * to still be in the cgroup. An empty cgroup is success. */
+int cgroup_signal(const struct cgroup *cg, int sig, struct err *err) MUST_CHECK;
+
+/* Kills what is inside, waits for "populated 0" by poll on cgroup.events (no sleeping), at most
+ * TIMEOUT_MS, and removes the cgroup with its sub-cgroups when we created it (a pre-existing one is
+ * emptied and kept). Already gone is success. */
+int cgroup_remove(const struct cgroup_hierarchy *h, struct cgroup *cg, int timeout_ms,
+		  struct err *err) MUST_CHECK;
+void cgroup_done(struct cgroup *cg);
+
+/* cpu.shares (v1, 2..262144) -> cpu.weight (1..10000), the curve of current runtimes (C-CPU-02). */
+uint64_t cgroup_shares_to_weight(uint64_t shares);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kernel/devfilter.h - linux.resources.devices as one eBPF program
+ *
+ * BPF_PROG_TYPE_CGROUP_DEVICE: the program gets access type, major and minor, and returns 1 to allow.
+ * Rules apply in the order of the config, the last match wins (C-CGD-01); the default devices
+ * (null zero full random urandom tty console ptmx pts, mknod of everything) are allowed after them, as
+ * callers expect (C-CGD-04, X-22). No list at all means deny all but those (C-CGD-06). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "oci/config.h"
+
+struct bpf_insn;
+struct devfilter {
+	const struct bpf_insn *insns; /* NULL with n 0: everything is allowed, nothing to load */
+	size_t n_insns;
+	bool has_deny; /* some access is denied: loading it must not fail silently (C-CGD-08) */
+};
+
+int devfilter_build(const struct oci_resources *r, struct arena *a, struct devfilter *ret,
+		    struct err *err) MUST_CHECK;
+
+/* Loads the program and attaches it to the cgroup directory CGROUPFD with BPF_F_ALLOW_MULTI, so that a
+ * filter of a parent keeps counting. */
+int devfilter_attach(const struct devfilter *f, int cgroupfd, struct err *err) MUST_CHECK;
+
+/* What the program answers: the unit tests' interpreter of the few instructions that we generate.
+ * ACCESS: BPF_DEVCG_ACC_x, TYPE 'b' or 'c'. */
+bool devfilter_verdict(const struct devfilter *f, char type, unsigned major, unsigned minor,
+		       unsigned access);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kernel/filter.h - linux.seccomp as a BPF program (seccomp(2)); only module that knows libseccomp
+ *
+ * plan: the profile is compiled to bytes in the parent; unknown actions, operators, flags and
+ * architectures were refused by oci/config, unknown system calls are skipped with one warning
+ * (C-SEC-07). apply: the child loads the bytes, nothing else. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "oci/config.h"
+
+struct sock_filter;
+struct filter {
+	const struct sock_filter *insns; /* NULL: no profile */
+	size_t n_insns;
+	uint32_t flags; /* SECCOMP_FILTER_FLAG_x for seccomp(2) */
+};
+
+/* Compiles the profile. Flags absent means SPEC_ALLOW, an empty list none (C-SEC-10). Calls above the
+ * newest one that libseccomp knows get ENOSYS when the default action is errno EPERM-like (D-26,
+ * C-SEC-08). More than BPF_MAXINSNS instructions: rebuilt with libseccomp's binary tree, else refused
+ * (C-SEC-29). no_new_privs is never set implicitly (C-SEC-20). */
+int filter_compile(const struct oci_config *c, struct arena *a, struct filter *ret,
+		   struct err *err) MUST_CHECK;
+
+/* Loads it into the calling thread and reads back that mode 2 is in force (I-10), where the filter still
+ * allows prctl. Needs no_new_privs or CAP_SYS_ADMIN. */
+int filter_load(const struct filter *f, struct err *err) MUST_CHECK;
+
+/* Interprets the program: the SECCOMP_RET_x value for system call NR of the native architecture with
+ * all arguments zero. For refusing, before any side effect, a profile under which the container could
+ * not even be started (execve killed or refused). */
+uint32_t filter_verdict(const struct filter *f, int nr, const uint64_t args[6]);
+
+/* "2.5.4"; and the flags that the running kernel knows, NULL-terminated, static. */
+const char *filter_library_version(void);
+const char *const *filter_supported_flags(void);

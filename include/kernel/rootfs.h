@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kernel/rootfs.h - the container's file tree, from root.path to pivot_root
+ *
+ * Order in the child (each a step of container/init.h):
+ *   attach    whole mount namespace private (I-02, S-44), the root tree attached on its own path, so that
+ *             createContainer hooks find the mounts below it (R-HOOK-20)
+ *   mounts    config order
+ *   devices   nodes and links of /dev
+ *   console   (with a terminal)
+ *   pivot     pivot_root(".", "."), old root detached
+ *   protect   read-only paths, then masked paths, then read-only tmpfs mounts, root.readonly,
+ *             rootfsPropagation: after sysctl, because they hide it (C-MASK-08)
+ * The container's mount namespace never propagates to the host: the tree is built private or slave;
+ * rootfsPropagation "shared" makes a new peer group at the end.
+ *
+ * Without a new mount namespace (inherited or joined) nothing is mounted: the process is chrooted into
+ * root.path; config_validate() has refused mounts, masks and read-only settings. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "kernel/mount.h"
+#include "oci/config.h"
+
+struct rootfs_plan {
+	const struct oci_config *config;
+	const char *path;  /* absolute path of root.path on the host */
+	uint64_t dev, ino; /* what the child must find there again */
+	int fd;            /* owned: O_PATH|O_DIRECTORY of it in the parent's mount namespace */
+	int tree;          /* owned: detached recursive copy (privileged parent), or -1 */
+	bool new_mount_ns;
+	bool no_pivot;
+	struct mount_context context; /* filled by plan_build and rootfs_plan_cgroup() */
+	struct mount_plan *mounts;
+	size_t n_mounts;
+	int cgroup_tree; /* owned: what context.cgroup_tree lends */
+};
+
+struct rootfs_request {
+	const struct oci_config *config;
+	int bundlefd;
+	const char *bundle; /* absolute */
+	bool no_pivot;
+};
+
+/* Opens root.path (a directory; a symbolic link is followed once, C-ROOT-04) and all bind sources. */
+int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct rootfs_plan *ret,
+		      struct err *err) MUST_CHECK;
+
+/* Once the cgroup directory exists (O_PATH or readable DIRFD, may be -1 when there is none): prepares the
+ * bind for a `cgroup` mount without a cgroup namespace. */
+int rootfs_plan_cgroup(struct rootfs_plan *p, int cgroup_dirfd, struct err *err) MUST_CHECK;
+void rootfs_plan_done(struct rootfs_plan *p);
+
+/* ---- in the child -------------------------------------------------------------------------- */
+
+struct rootfs {
+	int fd;      /* owned: O_PATH of the root in the child's mount namespace */
+	int dev;     /* owned: O_PATH of the container's /dev, or -1 until rootfs_devices() */
+	bool host_dev; /* /dev is a bind from the host: nothing is made in it (R-LNX-08) */
+};
+#define ROOTFS_INIT { .fd = -1, .dev = -1 }
+
+int rootfs_attach(const struct rootfs_plan *p, struct rootfs *r, struct err *err) MUST_CHECK;
+int rootfs_mounts(const struct rootfs_plan *p, struct rootfs *r, struct err *err) MUST_CHECK;
+int rootfs_devices(const struct rootfs_plan *p, struct rootfs *r, struct err *err) MUST_CHECK;
+/* Binds the pty peer SLAVE on /dev/console (I-07: created O_EXCL|O_NOFOLLOW or an existing
+ * non-link, bound by descriptor). */
+int rootfs_console(struct rootfs *r, int slave, struct err *err) MUST_CHECK;
+int rootfs_pivot(const struct rootfs_plan *p, struct rootfs *r, struct err *err) MUST_CHECK;
+int rootfs_protect(const struct rootfs_plan *p, struct rootfs *r, struct err *err) MUST_CHECK;
+void rootfs_done(struct rootfs *r);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/sys.h"
+
+void fd_close(int *fd)
+{
+	if (*fd >= 0) {
+		int saved = errno;
+
+		/* The descriptor is gone whatever close says; there is nobody to tell. */
+		(void)close(*fd);
+		errno = saved;
+	}
+	*fd = -1;
+}
+
+int fd_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+int fd_cloexec_from(unsigned first, struct err *err)
+{
+	if (sys_close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return err_sys(err, "mark descriptors close-on-exec (needs kernel 5.11)");
+
+	return 0;
+}
+
+/* Control data for FD_PASS_MAX descriptors, aligned as CMSG_FIRSTHDR needs it. */
+union fd_control {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
+};
+
+int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
+{
+	union fd_control control = { .buf = { 0 } };
+	/* sendmsg only reads; its type has no const. */
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	/* An empty message would look like the end of file to the receiver. */
+	if (len == 0 || n_fds > FD_PASS_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (n_fds > 0) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
+	}
+
+	ssize_t n = RETRY(sendmsg(sock, &msg, MSG_NOSIGNAL));
+	if (n < 0)
+		return -1;
+
+	/* Only a stream socket takes a part; the descriptors went with the first byte. */
+	for (size_t sent = (size_t)n; sent < len; sent += (size_t)n) {
+		n = RETRY(send(sock, (const char *)buf + sent, len - sent, MSG_NOSIGNAL));
+		if (n < 0)
+			return -1;
+	}
+
+	return 0;
+}
+
+/* Copies the descriptors of one SCM_RIGHTS message to FDS and closes those beyond MAX_FDS. */
+static void collect_fds(const struct cmsghdr *c, int *fds, size_t max_fds, size_t *n_fds)
+{
+	size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+		if (*n_fds < max_fds)
+			fds[(*n_fds)++] = fd;
+		else
+			fd_close(&fd);
+	}
+}
+
+ssize_t fd_recv(int sock, void *buf, size_t len, int *fds, size_t max_fds, size_t *ret_n_fds)
+{
+	union fd_control control = { .buf = { 0 } };
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+
+	ssize_t n = RETRY(recvmsg(sock, &msg, MSG_CMSG_CLOEXEC));
+	if (n < 0)
+		return -1;
+
+	/* More descriptors than the control buffer holds never get a number: the kernel drops
+	 * them. */
+	size_t n_fds = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			collect_fds(c, fds, max_fds, &n_fds);
+	}
+
+	/* A message that was cut is not the message that was sent. */
+	if (msg.msg_flags & MSG_TRUNC) {
+		for (size_t i = 0; i < n_fds; i++)
+			fd_close(&fds[i]);
+		errno = EMSGSIZE;
+		return -1;
+	}
+
+	if (ret_n_fds)
+		*ret_n_fds = n_fds;
+
+	return n;
+}
+
+int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int n;
+
+	if (!path_is_component(name))
+		return err_set(err, ERR_BUG, "socket name '%s' is no plain name", name);
+	if (dirfd == AT_FDCWD)
+		n = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", name);
+	else
+		n = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", dirfd,
+			     name);
+	if (n < 0 || (size_t)n >= sizeof(addr.sun_path)) {
+		errno = ENAMETOOLONG;
+		return err_sys(err, "listen on socket '%s'", name);
+	}
+
+	AUTO_FD fd = socket(AF_UNIX, sock_type | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(err, "make socket '%s'", name);
+
+	/* bind(2) gives the file the mode of the unbound socket's own inode, so there is no moment
+	 * in which others could connect (S-45). */
+	if (fchmod(fd, 0600) < 0)
+		return err_sys(err, "set mode of socket '%s'", name);
+	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return err_sys(err, "bind socket '%s'", name);
+	if (listen(fd, 16) < 0)
+		return err_sys(err, "listen on socket '%s'", name);
+
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+/* The socket file is opened first and connected to through its descriptor: a symbolic link is not
+ * followed (S-46), and the length of the path does not matter. */
+int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct stat st;
+
+	AUTO_FD file = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (file < 0 || fstat(file, &st) < 0)
+		return err_sys(err, "open socket '%s'", name);
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = ENOTSOCK;
+		return err_sys(err, "open socket '%s'", name);
+	}
+
+	AUTO_FD fd = socket(AF_UNIX, sock_type | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(err, "make socket for '%s'", name);
+
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", file);
+	if (RETRY(connect(fd, (const struct sockaddr *)&addr, sizeof(addr))) < 0)
+		return err_sys(err, "connect to socket '%s'", name);
+
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int fd_connect_unix(const char *path, int sock_type, int *ret_fd, struct err *err)
+{
+	return fd_connect_unix_at(AT_FDCWD, path, sock_type, ret_fd, err);
+}
+
+int fd_ensure_stdio(struct err *err)
+{
+	for (int i = 0; i <= STDERR_FILENO; i++) {
+		if (fcntl(i, F_GETFD) >= 0)
+			continue;
+
+		/* All below i exist, so the kernel gives us i. The standard streams are the only
+		 * descriptors that are meant to survive execve. */
+		AUTO_FD fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(err, "open '/dev/null' for descriptor %d", i);
+		ASSERT(fd == i);
+		if (fcntl(fd, F_SETFD, 0) < 0)
+			return err_sys(err, "keep descriptor %d", i);
+		(void)fd_take(&fd);
+	}
+
+	return 0;
+}
