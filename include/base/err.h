@@ -35,7 +35,10 @@ struct err {
 };
 _Static_assert(sizeof(struct err) <= PIPE_BUF, "a failure must fit into one atomic write");
 
-#define ERR_INIT { .kind = ERR_NONE }
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		.kind = ERR_NONE                                                                   \
+	}
 
 /* Sets *e, replacing what was there. Returns -1 so that `return err_set(…)` reads well. */
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -50,11 +53,17 @@ int err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * Returns -1. */
 int err_add(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* Replaces every control character of S by '?', so that it stays one line and no terminal obeys it.
+ * The functions above do this to all that they format; only err_add() puts in a newline itself. */
+void err_make_line(char *s);
+
 /* Lower-case wording for errno ERRNUM; never one of the fragments that engines match, except for
- * ESRCH, where "no such process" is what is meant. The string is static. */
+ * ESRCH, where "no such process" is what is meant. ENOENT is "no such entry": "does not exist" is a
+ * fragment as well. The string is static, or valid until the next call in this thread. */
 const char *err_text(int errnum);
 
-/* Lower-case wording as Go prints it ("no such file or directory"), for texts that engines match. */
+/* Lower-case wording as Go prints it ("no such file or directory"), for texts that engines match.
+ */
 const char *err_text_go(int errnum);
 
 /* States a fact that a reader would otherwise have to prove; active in every build. Never for

@@ -18,6 +18,7 @@
 
 #define JSON_MAX_BYTES ((size_t)16 << 20) /* a config that is larger is an attack (I-27, S-68) */
 #define JSON_MAX_DEPTH 64                 /* S-62 */
+#define JSON_MAX_NODES (1U << 20)         /* 40 bytes each; "[0,0,0,…" must not take gigabytes */
 #define JSON_MAX_ERRORS 20                /* reported in one go, D-03 */
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
@@ -40,7 +41,6 @@ struct json_doc {
 	size_t len;
 	struct json_node *nodes;
 	uint32_t n_nodes;
-	bool own_cleanup; /* internal: reserved for the parser */
 };
 
 /* Parses TEXT (kept by reference: it must live as long as the document). Everything is allocated in
@@ -68,6 +68,7 @@ struct json_decoder {
 	struct arena *arena;
 	struct err *err;   /* collects the messages */
 	unsigned n_errors; /* all of them, also those beyond JSON_MAX_ERRORS */
+	unsigned n_hidden; /* internal: of these, left out because *err is full */
 	char path[256];    /* where the walk is: "linux.seccomp.syscalls[3].args[0]" */
 	void *user;        /* for decoders of the layer above */
 };
@@ -89,8 +90,18 @@ void json_decode(struct json_decoder *d, const struct json_node *node,
 /* Reports at NODE: "config.json:41:17: process.user.uid: TEXT". */
 void json_fail(struct json_decoder *d, const struct json_node *node, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
+/* The same at a byte offset, for checks that no longer have the node. */
+void json_fail_at(struct json_decoder *d, uint32_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Ends the collection: adds "… and N more errors" if some were left out. Returns -1 if there was
+ * any error, else 0. */
+int json_finish(struct json_decoder *d) MUST_CHECK;
 /* Reports a wrong type: "expected EXPECTED, found string "1000"". */
 void json_fail_type(struct json_decoder *d, const struct json_node *node, const char *expected);
+
+/* S for a message: at most JSON_SHOWN - 1 bytes, cut at a character, control characters replaced.
+ * Returns BUF. */
+#define JSON_SHOWN 64
+const char *json_shown(const char *s, char buf[JSON_SHOWN]);
 
 /* Saves and restores the walk's path around a child: `size_t mark = json_enter(d, "[%u]", i); …
  * json_leave(d, mark);` */
@@ -120,6 +131,19 @@ struct json_range_i64 {
 struct json_range_u64 {
 	uint64_t min, max;
 };
+
+/* For decoders of the layer above: the integer NODE into *ret, or a report and false. Only the plain
+ * notation of JSON counts as an integer: 1.0, 1e3 and -0 are refused. */
+bool json_get_u64(struct json_decoder *d, const struct json_node *node, uint64_t min, uint64_t max,
+		  uint64_t *ret) MUST_CHECK;
+bool json_get_i64(struct json_decoder *d, const struct json_node *node, int64_t min, int64_t max,
+		  int64_t *ret) MUST_CHECK;
+/* The string NODE, or a report and NULL. */
+const char *json_get_string(struct json_decoder *d, const struct json_node *node) MUST_CHECK;
+/* The array NODE's items in a new zeroed array of *ret_n elements of SIZE bytes; NULL after a report.
+ * Elements that are null are wrong types, which the caller's decoder reports. */
+void *json_get_array(struct json_decoder *d, const struct json_node *node, size_t size,
+		     size_t *ret_n) MUST_CHECK;
 
 /* Basic decoders for tables; OUT types in comments. */
 typedef void json_decode_fn(struct json_decoder *d, const struct json_node *node, void *out,

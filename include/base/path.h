@@ -20,7 +20,10 @@
 int path_open_in(int rootfd, const char *path, int flags, uint64_t resolve, int *ret_fd,
 		 struct err *err) MUST_CHECK;
 
-enum path_kind { PATH_DIR, PATH_FILE };
+enum path_kind {
+	PATH_DIR,
+	PATH_FILE
+};
 
 /* As path_open_in() with O_PATH, but makes what is missing: parent directories (0755, owned by the
  * caller), then the last component as a directory (DIR_MODE) or an empty regular file (0644).
@@ -35,11 +38,15 @@ int path_make_in(int rootfd, const char *path, enum path_kind kind, mode_t dir_m
 int path_make_parent_in(int rootfd, const char *path, int *ret_dirfd, const char **ret_name,
 			struct err *err) MUST_CHECK;
 
+/* NAME is one plain component: not empty, no '/', not "." or "..". */
+bool path_is_component(const char *name) MUST_CHECK;
+
 /* Collapses "//", "/./" and trailing "/" and makes the result absolute ("data" -> "/data"), into
  * BUF of SIZE bytes; ".." is refused. Purely lexical, for comparison and messages only.
  * Returns 0 or -1 (does not fit, or contains ".."). */
 int path_normalise(const char *path, char *buf, size_t size) MUST_CHECK;
 
-/* Joins the directory of process-relative PATH to an absolute one: getcwd + "/" + PATH, lexical. For
- * paths that are stored (bundle). In ARENA-less form: malloc'd, caller frees. NULL with errno. */
+/* Joins the directory of process-relative PATH to an absolute one: getcwd + "/" + PATH, lexical.
+ * For paths that are stored (bundle). In ARENA-less form: malloc'd, caller frees. NULL with errno.
+ */
 char *path_absolute(const char *path) MUST_CHECK;

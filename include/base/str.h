@@ -18,7 +18,10 @@ struct str {
 	size_t cap;
 	bool failed;
 };
-#define STR_INIT { .s = NULL }
+#define STR_INIT                                                                                   \
+	{                                                                                          \
+		.s = NULL                                                                          \
+	}
 #define AUTO_STR AUTO(str_done) struct str
 
 void str_add(struct str *b, const char *s);
@@ -26,9 +29,12 @@ void str_addn(struct str *b, const char *s, size_t len);
 void str_addf(struct str *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void str_addv(struct str *b, const char *fmt, va_list ap);
 
-/* Adds S as a JSON string literal with its quotes (RFC 8259: control characters escaped, UTF-8 as it
- * is, '/' not escaped; a byte that is not UTF-8 becomes U+FFFD). */
+/* Adds S as a JSON string literal with its quotes (RFC 8259: control characters escaped, UTF-8 as
+ * it is, '/' not escaped; a byte that is not UTF-8 becomes U+FFFD). */
 void str_add_json(struct str *b, const char *s);
+
+/* Adds the time of day as RFC 3339 in UTC, with a fraction: "2026-01-31T12:00:00.123456789Z". */
+void str_add_now(struct str *b);
 
 /* The text, "" when empty; NULL when memory ran out. */
 const char *str_text(const struct str *b) MUST_CHECK;

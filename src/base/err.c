@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/attr.h"
-#include "base/str.h"
 
 struct errno_text {
 	int errnum;
@@ -135,6 +134,19 @@ const char *err_text(int errnum)
 	return text ? text : err_text_go(errnum);
 }
 
+void err_make_line(char *s)
+{
+	for (unsigned char *p = (unsigned char *)s; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f) {
+			*p = '?';
+		} else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
+			/* U+0080 to U+009F: terminals obey these as they obey ESC sequences. */
+			p[0] = '?';
+			p[1] = '?';
+		}
+	}
+}
+
 /* Length of S[LEN] without a multi-byte character that was cut at its end. */
 static size_t whole_chars(const char *s, size_t len)
 {
@@ -166,7 +178,7 @@ static size_t format_line(char *buf, size_t size, const char *fmt, va_list ap)
 	if (len >= size)
 		len = whole_chars(buf, size - 1);
 	buf[len] = '\0';
-	str_make_line(buf);
+	err_make_line(buf);
 
 	return len;
 }

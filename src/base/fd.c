@@ -12,7 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/path.h"
 #include "base/sys.h"
 
 void fd_close(int *fd)
@@ -144,7 +143,7 @@ int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, s
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int n;
 
-	if (!path_is_component(name))
+	if (strchr(name, '/'))
 		return err_set(err, ERR_BUG, "socket name '%s' is no plain name", name);
 	if (dirfd == AT_FDCWD)
 		n = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", name);
@@ -213,13 +212,12 @@ int fd_ensure_stdio(struct err *err)
 
 		/* All below i exist, so the kernel gives us i. The standard streams are the only
 		 * descriptors that are meant to survive execve. */
-		AUTO_FD fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			return err_sys(err, "open '/dev/null' for descriptor %d", i);
 		ASSERT(fd == i);
 		if (fcntl(fd, F_SETFD, 0) < 0)
 			return err_sys(err, "keep descriptor %d", i);
-		(void)fd_take(&fd);
 	}
 
 	return 0;

@@ -4,36 +4,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Makes room for EXTRA more bytes and the NUL. */
-static bool reserve(struct str *b, size_t extra)
+static bool grow(struct str *b, size_t extra)
 {
 	size_t need;
+	size_t cap = b->cap < 64 ? 64 : b->cap;
 
-	if (b->failed)
-		return false;
 	if (__builtin_add_overflow(b->len, extra, &need) || __builtin_add_overflow(need, 1, &need))
-		goto fail;
+		return false;
 	if (need <= b->cap)
 		return true;
-
-	size_t cap = b->cap < 64 ? 64 : b->cap;
 	while (cap < need) {
 		if (__builtin_mul_overflow(cap, 2, &cap))
-			goto fail;
+			return false;
 	}
 
 	char *s = realloc(b->s, cap);
 	if (!s)
-		goto fail;
+		return false;
 	b->s = s;
 	b->cap = cap;
 
 	return true;
+}
 
-fail:
-	b->failed = true;
-	return false;
+static bool reserve(struct str *b, size_t extra)
+{
+	if (!b->failed && !grow(b, extra))
+		b->failed = true;
+
+	return !b->failed;
 }
 
 void str_addn(struct str *b, const char *s, size_t len)
@@ -182,19 +184,6 @@ void str_add_json(struct str *b, const char *s)
 	str_addn(b, "\"", 1);
 }
 
-void str_make_line(char *s)
-{
-	for (unsigned char *p = (unsigned char *)s; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f) {
-			*p = '?';
-		} else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
-			/* U+0080 to U+009F: terminals obey these as they obey ESC sequences. */
-			p[0] = '?';
-			p[1] = '?';
-		}
-	}
-}
-
 /* Digits only, no needless zero in front, at most MAX. */
 static int parse_digits(const char *s, uint64_t max, uint64_t *ret)
 {
@@ -317,4 +306,30 @@ const char *str_nearest(const char *s, const char *const *names, size_t n)
 	}
 
 	return nearest;
+}
+
+/* Not with gmtime(3): it may read the time zone file, and in a process that has entered the
+ * container that file is the image's (class of CVE-2019-14271). Days to date as in Fliegel and
+ * Van Flandern, CACM 11 (1968) 657. */
+void str_add_now(struct str *b)
+{
+	struct timespec now = { .tv_sec = 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	int64_t days = now.tv_sec / 86400;
+	int64_t secs = now.tv_sec % 86400;
+
+	int64_t l = days + 2440588 + 68569; /* 2440588: Julian day of 1970-01-01 */
+	int64_t n = 4 * l / 146097;
+	l -= (146097 * n + 3) / 4;
+	int64_t i = 4000 * (l + 1) / 1461001;
+	l = l - 1461 * i / 4 + 31;
+	int64_t j = 80 * l / 2447;
+	int day = (int)(l - 2447 * j / 80);
+	l = j / 11;
+	int month = (int)(j + 2 - 12 * l);
+	int year = (int)(100 * (n - 49) + i + l);
+
+	str_addf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", year, month, day, (int)(secs / 3600),
+		 (int)(secs / 60 % 60), (int)(secs % 60), now.tv_nsec);
 }
