@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container/container.h - the verbs that the command line calls, one function each
+ *
+ * ROOTFD is the state root of store_root_open(), -1 when it does not exist. Messages are complete
+ * except for the verb and id, which main adds: "create 'web': …". */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "oci/state.h"
+
+struct create_options {
+	const char *id;
+	const char *bundle; /* directory; relative to the caller's (D-25) */
+	const char *config; /* NULL: "config.json" of the bundle; else relative to the caller's */
+	const char *console_socket; /* NULL: none */
+	const char *pidfd_socket;   /* NULL: none */
+	const char *pid_file;       /* NULL: none */
+	unsigned preserve_fds;      /* descriptors 3 … 2+n stay open; holes are tolerated */
+	unsigned listen_fds;        /* $LISTEN_FDS of the caller, 0 when unset */
+	bool no_pivot, no_new_keyring;
+	/* run only: */
+	bool detach, keep, no_subreaper;
+};
+
+/* Steps 1-10 of the architecture: afterwards the container is `created`, or nothing is left. */
+int container_create(int rootfd, const struct create_options *o, struct err *err) MUST_CHECK;
+
+/* Releases the created process and returns when it runs the user's program, or with the reason why
+ * it does not (startContainer hook, execve). Runs poststart hooks. */
+int container_start(int rootfd, const char *id, struct err *err) MUST_CHECK;
+
+/* create, start, wait, delete by the same functions. *ret_code: exit code of the program, or 128 +
+ * signal; 0 with detach. */
+int container_run(int rootfd, const struct create_options *o, int *ret_code,
+		  struct err *err) MUST_CHECK;
+
+/* With ALL: every process of the container's cgroup, also when the first one is dead; an empty
+ * container is then success. SIGKILL without an own pid namespace always takes the whole cgroup
+ * (D-15). */
+int container_kill(int rootfd, const char *id, int sig, bool all, struct err *err) MUST_CHECK;
+
+/* FORCE: kills first; an unknown id is success; a damaged record still leads to a clean delete. */
+int container_delete(int rootfd, const char *id, bool force, struct err *err) MUST_CHECK;
+
+/* One container's facts. Strings live in the arena that was passed. */
+struct container_info {
+	struct oci_state state;
+	struct json_map annotations;
+	uid_t owner;
+};
+int container_info(int rootfd, const char *id, struct arena *a, struct container_info *ret,
+		   struct err *err) MUST_CHECK;
+/* All of them, sorted by id; a broken entry has status `unknown` and hides no other (D-07). */
+int container_list(int rootfd, struct arena *a, struct container_info **ret, size_t *ret_n,
+		   struct err *err) MUST_CHECK;
+
+/* Host pids of the container, in the order of the kernel; none when it is stopped. */
+int container_pids(int rootfd, const char *id, struct arena *a, pid_t **ret, size_t *ret_n,
+		   struct err *err) MUST_CHECK;

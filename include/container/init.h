@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container/init.h - the container's first process, from the clone to execve
+ *
+ * A walk through three tables of small steps (src/container/init.c), in the order of the spec:
+ *   setup    the container around the process; the host is still reachable, by descriptors
+ *   process  the process itself: user, capabilities, working directory, executable
+ *   launch   tell `create` that all is ready, wait for `start`, last hooks, filter, execve
+ * A failing step is named in the message and sent to whoever waits; then the process ends.
+ * Everything up to READY fails `create`; what can still fail at `start` is short: startContainer
+ * hooks, the filter's load, execve.
+ *
+ * Seccomp is loaded last, whatever noNewPrivileges says: without it the load needs CAP_SYS_ADMIN,
+ * so that capability is kept in the permitted and effective sets (not in the bounding set) until
+ * execve, which computes both anew from the bounding, inheritable and ambient sets. Thus only one
+ * system call of ours, execve, is ever subject to the container's filter (C-SEC-19, C-SEC-21). */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "container/plan.h"
+#include "kernel/rootfs.h"
+
+struct init {
+	const struct plan *plan;
+	int sync;     /* our end of the pair */
+	int listener; /* bound start socket; -1: released at once (no state directory in tests) */
+	int start;    /* connection of `start`, once there is one */
+	struct rootfs root;
+	int slave;                 /* container end of the terminal, or -1 */
+	char executable[PATH_MAX]; /* what execve gets: args[0] or its hit in $PATH */
+	bool cwd_pending;          /* as root it was not reachable: again as the user (C-PROC-05) */
+	char home[PATH_MAX + 8];   /* "HOME=…" when the config has none */
+};
+
+/* Body of the process; never returns to the caller's code. ARG: struct init. */
+int init_main(void *arg);
+
+/* For tests: the order of the steps, names ended by NULL. */
+const char *const *init_step_names(void);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container/plan.h - config and command line, resolved: everything that can be decided before the
+ * clone
+ *
+ * A plan owns descriptors instead of path strings, compiled filters instead of names. Building it
+ * has no side effect on the host, so every mistake of the user fails with nothing to undo. After
+ * plan_build() it is const: the child gets a copy of it by the clone and only carries it out. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "container/container.h"
+#include "kernel/caps.h"
+#include "kernel/cgroup.h"
+#include "kernel/filter.h"
+#include "kernel/ns.h"
+#include "kernel/rootfs.h"
+#include "oci/config.h"
+
+struct plan {
+	struct arena arena;
+	struct oci_config *config;            /* owned; const for everybody else */
+	const struct create_options *options; /* lent by the caller of create */
+	const char *id;
+	const char *bundle; /* absolute */
+	int bundlefd;       /* owned: O_PATH; working directory of hooks */
+	int procfd;         /* owned: trusted procfs (kernel/procfs.h) */
+	int console_socket; /* owned: connected, or -1 */
+	int pidfd_socket;   /* owned: connected, or -1 */
+	struct ns_plan ns;
+	bool user_ns; /* the container has its own user namespace, new or joined */
+	struct rootfs_plan rootfs;
+	struct cgroup_plan cgroup;
+	struct filter filter;
+	struct caps_plan caps;
+	const char **env; /* final environment except HOME; env[n_env] and one more are free */
+	size_t n_env;
+	bool has_home;
+	unsigned keep_fds; /* descriptors 3 … 2+n belong to the program */
+	uint64_t ignored;  /* signals that the caller ignores: reset for the program (I-21) */
+};
+
+/* DETACHED: create, or run --detach: a terminal then needs a console socket. */
+int plan_build(const struct create_options *o, bool detached, struct plan *ret,
+	       struct err *err) MUST_CHECK;
+void plan_done(struct plan *p);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container/status.h - what a container is doing, derived and never stored
+ *
+ *   status    recognised by                                                legal commands
+ *   creating  record says so and its directory is locked by the creator    state
+ *   created   process alive, start.sock exists                             start kill delete state
+ *   running   process alive, no start.sock, cgroup not frozen              kill state delete
+ * --force paused    process alive, no start.sock, cgroup frozen                  kill state delete
+ * --force stopped   process gone, or a record "creating" without a creator       delete state
+ *   unknown   no readable record                                           delete --force
+ *
+ * "Alive" means: the recorded pid has the recorded start time and is no zombie (R-STATE-13, -14).
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/proc.h"
+#include "container/store.h"
+#include "oci/state.h"
+
+/* *ret_proc (may be NULL) gets the handle of a live process, for signals without a race. */
+int status_of(const struct store *s, const struct record *r, enum status *ret,
+	      struct proc *ret_proc, struct err *err) MUST_CHECK;
+
+/* Fills a state document from a record. PID and STATUS as given. */
+void status_fill(const struct record *r, enum status status, pid_t pid, struct oci_state *ret);

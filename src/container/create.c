@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create: from a plan to a process that waits for `start` (architecture: steps 4-10) */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "container/hooks.h"
+#include "container/init.h"
+#include "container/spawn.h"
+#include "container/status.h"
+#include "create-internal.h"
+#include "kernel/idmap.h"
+#include "kernel/limits.h"
+#include "kernel/tty.h"
+
+#define KILL_WAIT_MS 10000 /* for the kernel to tear down what SIGKILL hit */
+
+/* ---- record ------------------------------------------------------------------------------------
+ */
+
+static int init_record(struct creation *c, struct err *err)
+{
+	const struct oci_config *config = c->plan.config;
+
+	str_add_now(&c->created);
+	if (!str_text(&c->created))
+		return err_oom(err);
+	c->record = (struct record){
+		.phase = PHASE_CREATING,
+		.id = c->plan.id,
+		.bundle = c->plan.bundle,
+		.rootfs = c->plan.rootfs.path,
+		.oci_version = config->oci_version,
+		.created = c->created.s,
+		.owner = geteuid(),
+		.cgroup = c->plan.cgroup.path,
+		.own_pid_ns = config_ns_new(config, OCI_NS_PID),
+		.has_poststart = config->hooks[HOOK_POSTSTART].n,
+		.has_poststop = config->hooks[HOOK_POSTSTOP].n,
+		.has_process = config->process.present,
+		.annotations = config->annotations,
+	};
+	return 0;
+}
+
+/* ---- undo ---------------------------------------------------------------------------------------
+ */
+
+static int state_text(const struct creation *c, enum status status, struct str *out,
+		      struct err *err)
+{
+	struct oci_state state;
+
+	status_fill(&c->record, status, c->proc.pid, &state);
+	state_print(out, &state, 0);
+	return str_text(out) ? 0 : err_oom(err);
+}
+
+/* Walks back what was made, in reverse; a failure here is only worth a record, the first one
+ * counts. */
+static void create_undo(struct creation *c)
+{
+	struct err err = ERR_INIT;
+	AUTO_STR text = STR_INIT;
+
+	if (c->proc.pidfd >= 0) {
+		(void)!proc_signal(&c->proc, SIGKILL);
+		(void)!proc_reap(&c->proc);
+	}
+	if (c->cgroup.fd >= 0 && cgroup_remove(&c->hierarchy, &c->cgroup, KILL_WAIT_MS, &err) < 0)
+		log_warn("%s, continuing", err.msg);
+	/* After the container is gone, and only when its hooks had begun (R-HOOK-13). */
+	if (c->record.hooks_began && c->record.has_poststop &&
+	    state_text(c, STATUS_STOPPED, &text, &err) == 0)
+		hooks_run_all(c->plan.config, HOOK_POSTSTOP, text.s, c->plan.bundlefd);
+	/* conmon takes an existing pid file as success (engine-contracts 4). */
+	if (c->pid_file_written)
+		(void)unlink(c->plan.options->pid_file);
+	if (c->store.dir >= 0 && store_remove(&c->store, &err) < 0)
+		log_warn("%s, continuing", err.msg);
+}
+
+void create_end(struct creation *c)
+{
+	fd_close(&c->listener);
+	fd_close(&c->sync);
+	fd_close(&c->master);
+	proc_done(&c->proc);
+	cgroup_done(&c->cgroup);
+	cgroup_hierarchy_done(&c->hierarchy);
+	store_done(&c->store);
+	plan_done(&c->plan);
+	str_done(&c->created);
+}
+
+/* ---- steps -------------------------------------------------------------------------------------
+ */
+
+static int claim(struct creation *c, int rootfd, struct err *err)
+{
+	const struct json_doc *doc = &c->plan.config->doc;
+
+	if (store_claim(rootfd, c->plan.id, &c->store, err) < 0)
+		return -1;
+	if (init_record(c, err) < 0 || store_write(&c->store, &c->record, err) < 0 ||
+	    store_save_config(&c->store, doc->text, doc->len, err) < 0)
+		return -1;
+	return fd_listen_unix_at(c->store.dir, "start.sock", SOCK_SEQPACKET, &c->listener, err);
+}
+
+static int make_cgroup(struct creation *c, struct err *err)
+{
+	if (cgroup_hierarchy_open(&c->hierarchy, err) < 0) {
+		/* A host without version 2 can still run what asks for nothing of it. */
+		if (c->plan.cgroup.path_given || c->plan.cgroup.has_limits)
+			return -1;
+		log_debug("%s, running without an own cgroup", err->msg);
+		*err = (struct err)ERR_INIT;
+	} else if (cgroup_create(&c->hierarchy, &c->plan.cgroup, &c->cgroup, err) < 0) {
+		return -1;
+	}
+	c->record.cgroup = c->cgroup.fd >= 0 ? c->cgroup.path : NULL;
+	c->record.cgroup_ino = c->cgroup.ino;
+	c->record.cgroup_created = c->cgroup.created;
+	if (store_write(&c->store, &c->record, err) < 0)
+		return -1;
+	return rootfs_plan_cgroup(&c->plan.rootfs, c->cgroup.fd, err);
+}
+
+/* Nothing may read our memory or descriptors through /proc while we share namespaces with
+ * containers (CVE-2016-9962). An unprivileged runtime stays dumpable until its maps are written:
+ * the kernel gives the map files of an undumpable child to root (C-UMAP-10). */
+static int hide(struct err *err)
+{
+	if (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(err, "make the runtime undumpable");
+	return 0;
+}
+
+static int spawn(struct creation *c, struct err *err)
+{
+	int pair[2];
+
+	if (hide(err) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "make a socket pair");
+	c->sync = pair[0];
+	AUTO_FD child_end = pair[1];
+	struct init in = { .plan = &c->plan,
+			   .sync = child_end,
+			   .listener = c->listener,
+			   .start = -1,
+			   .root = ROOTFS_INIT,
+			   .slave = -1 };
+	if (spawn_container(&c->plan, c->cgroup.fd, c->sync, child_end, init_main, &in, &c->proc,
+			    err) < 0)
+		return -1;
+	fd_close(&c->listener); /* the child's copy serves `start`, and ends with the child */
+	c->record.pid = c->proc.pid;
+	char state;
+	if (proc_stat(c->proc.pid, &c->proc.start_time, &state) < 0)
+		return err_sys(err, "read the start time of process %d", c->proc.pid);
+	c->record.start_time = c->proc.start_time;
+	return 0;
+}
+
+/* What only the parent may do: the child waits for GO. */
+static int equip(struct creation *c, struct err *err)
+{
+	const struct plan *p = &c->plan;
+
+	if (config_ns_new(p->config, OCI_NS_USER) &&
+	    idmap_write(p->procfd, c->proc.pid, p->config, err) < 0)
+		return -1;
+	if (limits_oom_score(p->procfd, c->proc.pid, p->config, err) < 0 ||
+	    limits_raise(c->proc.pid, p->config, err) < 0)
+		return -1;
+	if (c->cgroup.fd >= 0 && cgroup_apply(&c->cgroup, &p->cgroup, err) < 0)
+		return -1;
+	if (c->cgroup.fd < 0 && p->cgroup.has_limits)
+		return err_set(err, ERR_BUG, "limits are configured, but there is no cgroup");
+	return sync_send(c->sync, SYNC_GO, -1, err);
+}
+
+/* ---- the child's messages
+ * ------------------------------------------------------------------------ */
+
+/* Bit SYNC_x of what may come next. */
+#define MAY(type) (1u << (type))
+
+struct phase {
+	struct creation *c;
+	unsigned allowed;
+};
+
+/* Written ahead: a create that is killed from now on owes the poststop hooks. */
+static int note_hooks(struct creation *c, struct err *err)
+{
+	if (c->record.hooks_began)
+		return 0;
+	c->record.hooks_began = true;
+	return store_write(&c->store, &c->record, err);
+}
+
+static int run_host_hooks(struct creation *c, struct err *err)
+{
+	AUTO_STR text = STR_INIT;
+
+	if (note_hooks(c, err) < 0 || state_text(c, STATUS_CREATING, &text, err) < 0 ||
+	    hooks_run(c->plan.config, HOOK_PRESTART, text.s, c->plan.bundlefd, err) < 0 ||
+	    hooks_run(c->plan.config, HOOK_CREATE_RUNTIME, text.s, c->plan.bundlefd, err) < 0)
+		return -1;
+	return sync_send(c->sync, SYNC_HOOKS_DONE, -1, err);
+}
+
+static int take_console(struct creation *c, int take_fd, struct err *err)
+{
+	AUTO_FD master = take_fd;
+
+	if (master < 0)
+		return err_set(err, ERR_BUG, "the console message came without a terminal");
+	if (c->plan.console_socket >= 0)
+		return tty_send_master(c->plan.console_socket, master, err);
+	c->master = fd_take(&master);
+	return 0;
+}
+
+/* The child ended without a word: killed from outside, by the OOM killer, or by a bug. */
+static int report_death(struct creation *c, struct err *err)
+{
+	int code = proc_reap(&c->proc);
+
+	proc_done(&c->proc);
+	c->proc = (struct proc)PROC_INIT;
+	if (code > 128)
+		return err_set(
+			err, ERR_SYSTEM,
+			"the container's process was killed by signal %d (%s) during set-up%s",
+			code - 128, strsignal(code - 128),
+			code - 128 == SIGKILL ? "; is its memory limit too small to start?" : "");
+	return err_set(err, ERR_SYSTEM, "the container's process ended with code %d during set-up",
+		       code);
+}
+
+static int handle(struct phase *ph, enum sync_type type, int take_fd, struct err *err)
+{
+	AUTO_FD fd = take_fd;
+
+	if (type == SYNC_FAILED)
+		return -1;
+	if (type == SYNC_EOF)
+		return report_death(ph->c, err);
+	if (!(ph->allowed & MAY(type)))
+		return err_set(err, ERR_BUG,
+			       "message %d from the container's set-up came out of turn", type);
+	ph->allowed &= ~MAY(type);
+	if (type == SYNC_CONSOLE)
+		return take_console(ph->c, fd_take(&fd), err);
+	if (type == SYNC_HOST_HOOKS)
+		return run_host_hooks(ph->c, err);
+	return 0;
+}
+
+static int follow_setup(struct creation *c, struct err *err)
+{
+	struct phase ph = { .c = c, .allowed = MAY(SYNC_READY) };
+	enum sync_type type = SYNC_EOF;
+	int fd;
+
+	if (c->plan.config->process.present && c->plan.config->process.terminal)
+		ph.allowed |= MAY(SYNC_CONSOLE);
+	if (c->plan.config->hooks[HOOK_PRESTART].n || c->plan.config->hooks[HOOK_CREATE_RUNTIME].n)
+		ph.allowed |= MAY(SYNC_HOST_HOOKS);
+	/* createContainer hooks run in the child, without a message. */
+	if (c->plan.config->hooks[HOOK_CREATE_CONTAINER].n && note_hooks(c, err) < 0)
+		return -1;
+	while (type != SYNC_READY) {
+		if (sync_recv(c->sync, &type, &fd, err) < 0 || handle(&ph, type, fd, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- results for the caller
+ * ------------------------------------------------------------------------ */
+
+/* Decimal, no newline, never seen half written (engine-contracts 4). */
+static int write_pid_file(struct creation *c, struct err *err)
+{
+	const char *path = c->plan.options->pid_file;
+	if (!path)
+		return 0;
+
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	char dir[PATH_MAX], pid[16];
+	int n = snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1,
+			 slash ? path : ".");
+	if (n < 0 || (size_t)n >= sizeof(dir) || !*name)
+		return err_set(err, ERR_USAGE, "--pid-file '%.60s' names no file", path);
+	AUTO_FD dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return err_sys(err, "--pid-file: open directory '%s'", dir);
+	int len = snprintf(pid, sizeof(pid), "%d", c->proc.pid);
+	if (file_replace_at(dirfd, name, pid, (size_t)len, 0644, err) < 0)
+		return err_wrap(err, "--pid-file '%s'", path);
+	c->pid_file_written = true;
+	return 0;
+}
+
+static int send_pidfd(const struct creation *c, struct err *err)
+{
+	static const char name[] = "pidfd";
+
+	if (c->plan.pidfd_socket < 0)
+		return 0;
+	if (fd_send(c->plan.pidfd_socket, name, sizeof(name) - 1, &c->proc.pidfd, 1) < 0)
+		return err_sys(err, "send the pidfd to '%s'", c->plan.options->pidfd_socket);
+	return 0;
+}
+
+static int commit(struct creation *c, struct err *err)
+{
+	c->record.phase = PHASE_CREATED;
+	if (send_pidfd(c, err) < 0 || store_write(&c->store, &c->record, err) < 0 ||
+	    write_pid_file(c, err) < 0)
+		return -1;
+	return sync_send(c->sync, SYNC_COMMIT, -1, err);
+}
+
+/* ---- all together
+ * -------------------------------------------------------------------------------- */
+
+int create_begin(int rootfd, const struct create_options *o, bool detached, struct creation *ret,
+		 struct err *err)
+{
+	struct creation *c = ret;
+
+	*c = (struct creation){
+		.store = STORE_INIT,
+		.hierarchy = CGROUP_HIERARCHY_INIT,
+		.cgroup = CGROUP_INIT,
+		.listener = -1,
+		.proc = PROC_INIT,
+		.sync = -1,
+		.master = -1,
+		.created = STR_INIT,
+	};
+	if (plan_build(o, detached, &c->plan, err) < 0)
+		return -1;
+	if (claim(c, rootfd, err) == 0 && make_cgroup(c, err) == 0 && spawn(c, err) == 0 &&
+	    equip(c, err) == 0 && follow_setup(c, err) == 0 && commit(c, err) == 0) {
+		store_unlock(&c->store);
+		return 0;
+	}
+	create_undo(c);
+	create_end(c);
+	return -1;
+}
+
+int container_create(int rootfd, const struct create_options *o, struct err *err)
+{
+	struct creation c;
+
+	if (create_begin(rootfd, o, true, &c, err) < 0)
+		return -1;
+	create_end(&c);
+	return 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delete: processes, cgroup, poststop hooks, state directory, in this order; the state goes last,
+ * so that an interrupted delete can be repeated */
+#include <errno.h>
+#include <signal.h>
+
+#include "base/log.h"
+#include "container/container.h"
+#include "container/texts.h"
+#include "verbs-internal.h"
+
+#define END_WAIT_MS 10000
+
+static int check_status(const struct opened *o, struct err *err)
+{
+	switch (o->status) {
+	case STATUS_STOPPED:
+	case STATUS_CREATED: /* D-15 */
+		return 0;
+	case STATUS_UNKNOWN:
+		return err_wrap(err, "damaged state (delete --force removes the container)");
+	case STATUS_CREATING:
+	case STATUS_RUNNING:
+	case STATUS_PAUSED:
+		break;
+	}
+	return err_set(err, ERR_STATE, TEXT_DELETE_BUSY, o->store.id, status_name(o->status));
+}
+
+static int end_process(const struct opened *o, struct err *err)
+{
+	if (o->proc.pidfd < 0)
+		return 0;
+	if (proc_signal(&o->proc, SIGKILL) < 0 && errno != ESRCH)
+		return err_sys(err, "kill the container's process %d", o->proc.pid);
+	int rc = proc_wait_end(&o->proc, END_WAIT_MS);
+	if (rc == 0)
+		return err_set(err, ERR_SYSTEM, "process %d did not end within %d s of SIGKILL",
+			       o->proc.pid, END_WAIT_MS / 1000);
+	return rc < 0 ? err_sys(err, "wait for the container's process %d", o->proc.pid) : 0;
+}
+
+static int remove_cgroup(const struct opened *o, struct err *err)
+{
+	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
+	struct cgroup cg = CGROUP_INIT;
+	int rc = opened_cgroup(o, &h, &cg, err);
+
+	if (rc == 1)
+		rc = cgroup_remove(&h, &cg, END_WAIT_MS, err);
+	cgroup_done(&cg);
+	cgroup_hierarchy_done(&h);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Hooks are owed by a container that was created, and by a create that was killed after it began
+ * its hooks. */
+static bool owes_poststop(const struct opened *o)
+{
+	return o->record.has_poststop &&
+	       (o->record.phase == PHASE_CREATED || o->record.hooks_began);
+}
+
+int opened_destroy(struct opened *o, struct err *err)
+{
+	if (end_process(o, err) < 0 || remove_cgroup(o, err) < 0)
+		return -1;
+	if (o->has_record && owes_poststop(o) &&
+	    opened_hooks(o, HOOK_POSTSTOP, STATUS_STOPPED, true, err) < 0)
+		return -1;
+	return store_remove(&o->store, err);
+}
+
+int container_delete(int rootfd, const char *id, bool force, struct err *err)
+{
+	AUTO_OPENED o = OPENED_INIT;
+
+	if (opened_begin(rootfd, id, true, &o, err) < 0) {
+		bool unknown = err->kind == ERR_STATE && err->sys == ENOENT;
+		return force && unknown ? 0 : -1;
+	}
+	if (!force && check_status(&o, err) < 0)
+		return -1;
+	return opened_destroy(&o, err);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "container/hooks.h"
+#include "container/sync.h"
+#include "container/texts.h"
+#include "init-internal.h"
+#include "kernel/limits.h"
+#include "oci/state.h"
+
+struct step {
+	const char *name;                    /* in messages and --debug records */
+	const char *why;                     /* section of the spec, or the kernel's reason */
+	bool (*wanted)(const struct plan *); /* NULL: always */
+	int (*run)(struct init *, struct err *);
+};
+
+/* ---- what is wanted ----------------------------------------------------------------------------
+ */
+
+static bool wants_user_ns(const struct plan *p)
+{
+	return p->user_ns;
+}
+
+static bool wants_keyring(const struct plan *p)
+{
+	return !p->options->no_new_keyring;
+}
+
+static bool wants_new_net(const struct plan *p)
+{
+	return config_ns_new(p->config, OCI_NS_NETWORK);
+}
+
+static bool has_host_hooks(const struct plan *p)
+{
+	return p->config->hooks[HOOK_PRESTART].n || p->config->hooks[HOOK_CREATE_RUNTIME].n;
+}
+
+static bool has_container_hooks(const struct plan *p)
+{
+	return p->config->hooks[HOOK_CREATE_CONTAINER].n;
+}
+
+static bool has_start_hooks(const struct plan *p)
+{
+	return p->config->hooks[HOOK_START_CONTAINER].n;
+}
+
+static bool has_process(const struct plan *p)
+{
+	return p->config->process.present;
+}
+
+static bool wants_tty(const struct plan *p)
+{
+	return has_process(p) && p->config->process.terminal;
+}
+
+static bool wants_plain_stdio(const struct plan *p)
+{
+	return has_process(p) && !p->config->process.terminal;
+}
+
+static bool lacks_home(const struct plan *p)
+{
+	return has_process(p) && !p->has_home;
+}
+
+static bool has_sysctl(const struct plan *p)
+{
+	return p->config->linux_.sysctl.n;
+}
+
+static bool has_rlimits(const struct plan *p)
+{
+	return p->config->process.n_rlimits;
+}
+
+static bool has_no_new_privs(const struct plan *p)
+{
+	return p->config->process.no_new_privileges;
+}
+
+static bool has_filter(const struct plan *p)
+{
+	return p->filter.insns;
+}
+
+/* ---- launch ------------------------------------------------------------------------------------
+ */
+
+int init_run_hooks(struct init *in, enum oci_hook_point point, enum status status, int cwdfd,
+		   struct err *err)
+{
+	const struct plan *p = in->plan;
+	const struct oci_state state = {
+		.oci_version = p->config->oci_version,
+		.id = p->id,
+		.status = status,
+		.pid = getpid(), /* as seen where the hook runs (R-STATE-05) */
+		.bundle = p->bundle,
+		.annotations = &p->config->annotations
+	};
+	AUTO_STR text = STR_INIT;
+
+	state_print(&text, &state, 0);
+	if (!str_text(&text))
+		return err_oom(err);
+	return hooks_run(p->config, point, str_text(&text), cwdfd, err);
+}
+
+/* From here on the parent may end; until its COMMIT the process still ends with it. */
+static int step_ready(struct init *in, struct err *err)
+{
+	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
+		return err_sys(err, "clear the parent death signal");
+	if (sync_send(in->sync, SYNC_READY, -1, err) < 0 ||
+	    sync_expect(in->sync, SYNC_COMMIT, err) < 0)
+		return -1;
+	fd_close(&in->sync);
+	return 0;
+}
+
+/* A connection that ends without a GO (a killed `start`, after it had unlinked the socket) ends the
+ * container: nobody could release it any more. */
+static int step_wait(struct init *in, struct err *err)
+{
+	if (in->listener < 0)
+		return 0;
+	in->start = RETRY(accept4(in->listener, NULL, NULL, SOCK_CLOEXEC));
+	if (in->start < 0)
+		return err_sys(err, "wait for start");
+	fd_close(&in->listener);
+	return sync_expect(in->start, SYNC_GO, err);
+}
+
+static int step_start_hooks(struct init *in, struct err *err)
+{
+	return init_run_hooks(in, HOOK_START_CONTAINER, STATUS_CREATED, -1, err);
+}
+
+/* Late, so that no limit starves the set-up (C-RLIM-04). */
+static int step_rlimits(struct init *in, struct err *err)
+{
+	return limits_apply(in->plan->config, err);
+}
+
+static int step_launch(struct init *in, struct err *err)
+{
+	return in->start < 0 ? 0 : sync_send(in->start, SYNC_LAUNCH, -1, err);
+}
+
+static int step_filter(struct init *in, struct err *err)
+{
+	return filter_load(&in->plan->filter, err);
+}
+
+static int step_exec(struct init *in, struct err *err)
+{
+	const struct plan *p = in->plan;
+	const struct oci_process *process = &p->config->process;
+	size_t n = p->n_env;
+
+	/* The arrays are this process's own copies since the clone. */
+	if (!p->has_home)
+		p->env[n++] = in->home;
+	p->env[n] = NULL;
+	execve(in->executable, (char *const *)(uintptr_t)process->args.v,
+	       (char *const *)(uintptr_t)p->env);
+	if (errno == ENOENT)
+		return err_set(
+			err, ERR_CONFIG, TEXT_EXEC_ERRNO, process->args.v[0],
+			"no such file or directory (the file is there: its interpreter or dynamic "
+			"loader is missing in the image)");
+	return err_set(err, ERR_CONFIG, TEXT_EXEC_ERRNO, process->args.v[0], err_text_go(errno));
+}
+
+/* ---- the tables --------------------------------------------------------------------------------
+ */
+
+/* clang-format off */
+static const struct step steps[] = {
+	/* setup: the host is still reachable, by descriptors */
+	{ "signals",            "the caller's mask and dispositions stay outside", NULL,    step_signals        },
+	{ "namespaces",         "config-linux.md#namespaces",         NULL,                 step_namespaces     },
+	{ "user namespace",     "config-linux.md#user-namespace-mappings", wants_user_ns,   step_become_root    },
+	{ "session",            "the caller's terminal stays outside", NULL,                step_session        },
+	{ "keyring",            "the caller's keys stay outside",     wants_keyring,        step_keyring        },
+	{ "host name",          "config.md#hostname",                 NULL,                 step_hostname       },
+	{ "root",               "config.md#root",                     NULL,                 step_attach         },
+	{ "mounts",             "config.md#mounts, in order",         NULL,                 step_mounts         },
+	{ "devices",            "config-linux.md#default-devices",    NULL,                 step_devices        },
+	{ "network",            "loopback up in a new namespace",     wants_new_net,        step_network        },
+	{ "console",            "config.md#process: terminal",        wants_tty,            step_console        },
+	{ "host hooks",         "prestart, createRuntime: in the parent", has_host_hooks,   step_ask_host_hooks },
+	{ "createContainer",    "hooks, before pivot_root",           has_container_hooks,  step_container_hooks },
+	{ "create directory",   "config.md#process: cwd; the root may become read-only", has_process, step_make_cwd },
+	{ "pivot root",         "config.md#root",                     NULL,                 step_pivot          },
+	{ "sysctl",             "config-linux.md#sysctl; before read-only paths hide it", has_sysctl, step_sysctl },
+	{ "protection",         "readonlyPaths, maskedPaths, root.readonly", NULL,          step_protect        },
+
+	/* process */
+	{ "descriptors",        "nothing of the host stays open",     NULL,                 step_descriptors    },
+	{ "standard streams",   "the user may reopen them",           wants_plain_stdio,    step_stdio          },
+	{ "home",               "HOME from the image when unset",     lacks_home,           step_home           },
+	{ "working directory",  "config.md#process: cwd",             has_process,          step_cwd            },
+	{ "bounding set",       "before the ids: needs CAP_SETPCAP",  has_process,          step_bounding       },
+	{ "user",               "config.md#posix-platform-user",      has_process,          step_ids            },
+	{ "capabilities",       "config.md#linux-process",            has_process,          step_caps           },
+	{ "directory as user",  "root may be locked out of it",       has_process,          step_cwd_as_user    },
+	{ "no new privileges",  "config.md#linux-process",            has_no_new_privs,     step_no_new_privs   },
+	{ "executable",         "looked up as the final user",        has_process,          step_executable     },
+
+	/* launch */
+	{ "ready",              "create returns here",                NULL,                 step_ready          },
+	{ "wait for start",     "runtime.md#start",                   NULL,                 step_wait           },
+	{ "startContainer",     "hooks, in the container",            has_start_hooks,      step_start_hooks    },
+	{ "rlimits",            "exact values, nothing of ours follows", has_rlimits,       step_rlimits        },
+	{ "launch",             "last message to start",              NULL,                 step_launch         },
+	{ "seccomp",            "last before execve",                 has_filter,           step_filter         },
+	{ "exec",               "process.args",                       NULL,                 step_exec           },
+};
+/* clang-format on */
+
+const char *const *init_step_names(void)
+{
+	static const char *names[ARRAY_LEN(steps) + 1];
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		names[i] = steps[i].name;
+	return names;
+}
+
+static int walk(struct init *in, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		const struct step *s = &steps[i];
+		if (s->wanted && !s->wanted(in->plan))
+			continue;
+		log_debug("step '%s'", s->name);
+		if (s->run(in, err) < 0) {
+			log_debug("step '%s' failed", s->name);
+			return -1;
+		}
+	}
+	return err_set(err, ERR_BUG, "execve returned without a failure");
+}
+
+int init_main(void *arg)
+{
+	struct init *in = arg;
+	struct err err = ERR_INIT;
+
+	/* Set-up must not survive its runtime (I-25); setresuid clears it, the socket's end of file
+	 * then says the same at the next message. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		err_sys(&err, "set the parent death signal");
+	else if (sync_expect(in->sync, SYNC_GO, &err) == 0)
+		(void)!walk(in, &err);
+	sync_send_failure(in->start >= 0 ? in->start : in->sync, &err);
+	return 1;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "container/texts.h"
+#include "kernel/procfs.h"
+
+/* ---- bundle and config ----------------------------------------------------------------------- */
+
+static int open_bundle(struct plan *p, struct err *err)
+{
+	const struct create_options *o = p->options;
+	char *absolute = path_absolute(o->bundle);
+
+	if (!absolute)
+		return err_sys(err, "resolve bundle '%s'", o->bundle);
+	p->bundle = arena_strdup(&p->arena, absolute);
+	free(absolute);
+	if (!p->bundle)
+		return err_oom(err);
+	p->bundlefd = open(o->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->bundlefd < 0 && errno == ENOTDIR)
+		return err_set(err, ERR_CONFIG, "bundle '%s' is no directory", o->bundle);
+	if (p->bundlefd < 0)
+		return err_sys(err, "open bundle '%s'", o->bundle);
+	if (o->config)
+		return config_load(AT_FDCWD, o->config, &p->config, err);
+	if (config_load(p->bundlefd, "config.json", &p->config, err) == 0)
+		return 0;
+	/* A list of positions stays as it is; a missing file should say where it was sought. */
+	return err->sys ? err_wrap(err, "bundle '%s'", o->bundle) : -1;
+}
+
+/* ---- descriptors and sockets of the caller --------------------------------------------------- */
+
+static int check_terminal(const struct plan *p, bool detached, struct err *err)
+{
+	bool terminal = p->config->process.present && p->config->process.terminal;
+
+	if (terminal && detached && !p->options->console_socket)
+		return err_set(err, ERR_USAGE, "%s", TEXT_TTY_DETACHED);
+	if (!terminal && p->options->console_socket)
+		return err_set(err, ERR_USAGE, "%s", TEXT_SOCKET_WITHOUT_TTY);
+	return 0;
+}
+
+static int connect_sockets(struct plan *p, struct err *err)
+{
+	const struct create_options *o = p->options;
+
+	if (o->console_socket &&
+	    fd_connect_unix(o->console_socket, SOCK_STREAM, &p->console_socket, err) < 0)
+		return err_wrap(err, "--console-socket");
+	if (o->pidfd_socket &&
+	    fd_connect_unix(o->pidfd_socket, SOCK_STREAM, &p->pidfd_socket, err) < 0)
+		return err_wrap(err, "--pidfd-socket");
+	return 0;
+}
+
+/* Signals that the caller ignores stay ignored over execve unless they are reset (I-21). */
+static int read_ignored(struct plan *p, struct err *err)
+{
+	char buf[4096];
+
+	if (procfs_read(p->procfd, "self/status", buf, sizeof(buf), err) < 0)
+		return -1;
+	const char *line = strstr(buf, "SigIgn:\t");
+	if (!line)
+		return err_set(err, ERR_SYSTEM, "/proc/self/status has no SigIgn line");
+	for (line += strlen("SigIgn:\t"); *line && *line != '\n'; line++) {
+		unsigned digit = (unsigned)(*line <= '9' ? *line - '0' : *line - 'a' + 10);
+		p->ignored = p->ignored << 4 | digit;
+	}
+	return 0;
+}
+
+/* ---- environment ------------------------------------------------------------------------------
+ */
+
+static size_t name_length(const char *entry)
+{
+	return strcspn(entry, "=");
+}
+
+/* Puts ENTRY into the environment; the last of equal names wins, in the place of the first. */
+static void env_put(struct plan *p, const char *entry)
+{
+	size_t len = name_length(entry);
+
+	for (size_t i = 0; i < p->n_env; i++) {
+		if (name_length(p->env[i]) == len && memcmp(p->env[i], entry, len) == 0) {
+			p->env[i] = entry;
+			return;
+		}
+	}
+	p->env[p->n_env++] = entry;
+}
+
+/* HOME and the two LISTEN variables may come on top, and the final NULL. */
+#define ENV_EXTRA 4
+
+static int build_env(struct plan *p, struct err *err)
+{
+	const struct json_strings *env = &p->config->process.env;
+
+	p->env = ARENA_NEW(&p->arena, const char *, env->n + ENV_EXTRA);
+	if (!p->env)
+		return err_oom(err);
+	for (size_t i = 0; i < env->n; i++)
+		env_put(p, env->v[i]);
+	if (p->options->listen_fds) {
+		const char *listen =
+			arena_printf(&p->arena, "LISTEN_FDS=%u", p->options->listen_fds);
+		if (!listen)
+			return err_oom(err);
+		env_put(p, listen);
+		env_put(p, "LISTEN_PID=1");
+	}
+	for (size_t i = 0; i < p->n_env; i++)
+		p->has_home |= strncmp(p->env[i], "HOME=", strlen("HOME=")) == 0;
+	return 0;
+}
+
+/* ---- seccomp ----------------------------------------------------------------------------------
+ */
+
+/* execve is the one call of ours that runs under the container's filter. A profile that refuses it
+ * for certain could only give a container that dies at start (R-LIFE-31). */
+static int check_filter(const struct plan *p, struct err *err)
+{
+	const uint64_t args[6] = { 0 };
+
+	if (!p->filter.insns)
+		return 0;
+	uint32_t verdict = filter_verdict(&p->filter, SYS_execve, args) & SECCOMP_RET_ACTION_FULL;
+	if (verdict != SECCOMP_RET_KILL_PROCESS && verdict != SECCOMP_RET_KILL_THREAD &&
+	    verdict != SECCOMP_RET_ERRNO && verdict != SECCOMP_RET_TRAP)
+		return 0;
+	return config_fail(
+		p->config, p->config->linux_.seccomp.at, err,
+		"linux.seccomp: the profile does not allow execve, so no program could be started");
+}
+
+/* ---- all together ------------------------------------------------------------------------------
+ */
+
+static int build_kernel_parts(struct plan *p, struct err *err)
+{
+	const struct rootfs_request rootfs = { .config = p->config,
+					       .bundlefd = p->bundlefd,
+					       .bundle = p->bundle,
+					       .no_pivot = p->options->no_pivot };
+
+	if (ns_plan_build(p->config, &p->ns, err) < 0)
+		return -1;
+	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;
+	if (caps_plan_build(p->config, p->user_ns, &p->caps, err) < 0 ||
+	    filter_compile(p->config, &p->arena, &p->filter, err) < 0 || check_filter(p, err) < 0 ||
+	    cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0)
+		return -1;
+	return rootfs_plan_build(&rootfs, &p->arena, &p->rootfs, err);
+}
+
+static int build(struct plan *p, bool detached, struct err *err)
+{
+	const struct create_options *o = p->options;
+
+	if (open_bundle(p, err) < 0 || check_terminal(p, detached, err) < 0 ||
+	    procfs_open(&p->procfd, err) < 0 || read_ignored(p, err) < 0 || build_env(p, err) < 0 ||
+	    build_kernel_parts(p, err) < 0)
+		return -1;
+	/* podman passes the same descriptors by both names (engine-contracts 4). */
+	p->keep_fds = o->preserve_fds > o->listen_fds ? o->preserve_fds : o->listen_fds;
+	return connect_sockets(p, err);
+}
+
+int plan_build(const struct create_options *o, bool detached, struct plan *ret, struct err *err)
+{
+	*ret = (struct plan){
+		.arena = ARENA_INIT,
+		.options = o,
+		.id = o->id,
+		.bundlefd = -1,
+		.procfd = -1,
+		.console_socket = -1,
+		.pidfd_socket = -1,
+		.rootfs = { .fd = -1, .tree = -1, .cgroup_tree = -1 },
+	};
+	for (size_t i = 0; i < OCI_NS_COUNT; i++)
+		ret->ns.join[i] = -1;
+	if (build(ret, detached, err) == 0)
+		return 0;
+	plan_done(ret);
+	return -1;
+}
+
+void plan_done(struct plan *p)
+{
+	rootfs_plan_done(&p->rootfs);
+	ns_plan_done(&p->ns);
+	cgroup_plan_done(&p->cgroup);
+	fd_close(&p->bundlefd);
+	fd_close(&p->procfd);
+	fd_close(&p->console_socket);
+	fd_close(&p->pidfd_socket);
+	config_free(&p->config);
+	arena_done(&p->arena);
+}

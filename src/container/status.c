@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/status.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "kernel/cgroup.h"
+
+/* Best effort: a cgroup that cannot be asked does not make a running container anything else. */
+static bool is_frozen(const struct record *r)
+{
+	struct err ignored = ERR_INIT;
+	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
+	struct cgroup cg = CGROUP_INIT;
+	bool frozen = false;
+
+	if (!r->cgroup || cgroup_hierarchy_open(&h, &ignored) < 0)
+		return false;
+	if (cgroup_open(&h, r->cgroup, r->cgroup_ino, r->cgroup_created, &cg, &ignored) == 1 &&
+	    cgroup_is_frozen(&cg, &frozen, &ignored) < 0)
+		frozen = false;
+	cgroup_done(&cg);
+	cgroup_hierarchy_done(&h);
+	return frozen;
+}
+
+int status_of(const struct store *s, const struct record *r, enum status *ret,
+	      struct proc *ret_proc, struct err *err)
+{
+	AUTO_PROC p = PROC_INIT;
+	struct stat st;
+
+	if (r->phase == PHASE_CREATING && store_is_locked(s)) {
+		*ret = STATUS_CREATING;
+		return 0;
+	}
+	int alive = r->pid > 0 ? proc_open(r->pid, r->start_time, &p, err) : 0;
+	if (alive < 0)
+		return -1;
+
+	if (!alive || r->phase == PHASE_CREATING)
+		*ret = STATUS_STOPPED;
+	else if (fstatat(s->dir, "start.sock", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*ret = STATUS_CREATED;
+	else
+		*ret = is_frozen(r) ? STATUS_PAUSED : STATUS_RUNNING;
+
+	if (ret_proc && alive) {
+		*ret_proc = p;
+		p = (struct proc)PROC_INIT;
+	}
+	return 0;
+}
+
+void status_fill(const struct record *r, enum status status, pid_t pid, struct oci_state *ret)
+{
+	*ret = (struct oci_state){
+		.oci_version = r->oci_version,
+		.id = r->id,
+		.status = status,
+		.pid = status == STATUS_STOPPED ? 0 : pid,
+		.bundle = r->bundle,
+		.annotations = &r->annotations,
+	};
+}
