@@ -46,7 +46,8 @@ struct cgroup_plan {
 };
 
 /* The v2 hierarchy: /sys/fs/cgroup, /sys/fs/cgroup/unified, else the first cgroup2 mount of
- * /proc/self/mountinfo; recognised by CGROUP2_SUPER_MAGIC. */
+ * /proc/self/mountinfo; recognised by CGROUP2_SUPER_MAGIC. A machine without one makes
+ * cgroup_hierarchy_open() fail. */
 struct cgroup_hierarchy {
 	int fd; /* owned: O_DIRECTORY|O_RDONLY of its root */
 	char mount_point[256];
@@ -57,6 +58,9 @@ struct cgroup {
 	char path[4096];  /* below the hierarchy's root */
 	uint64_t ino;     /* of the directory: identity of what we made */
 	bool created;     /* by us: delete removes it only then */
+	/* Last components of the path that cgroup_create() made, the container's own included: an
+	 * undone create removes all of them. Not recorded; a later command removes only its own. */
+	unsigned n_made;
 };
 #define CGROUP_HIERARCHY_INIT { .fd = -1 }
 #define CGROUP_INIT { .fd = -1 }
@@ -68,13 +72,16 @@ void cgroup_plan_done(struct cgroup_plan *p);
 int cgroup_hierarchy_open(struct cgroup_hierarchy *ret, struct err *err) MUST_CHECK;
 void cgroup_hierarchy_done(struct cgroup_hierarchy *h);
 
-/* Makes the cgroup. When it cannot be made for lack of permission, no path was given and no limit is
- * asked for, *ret stays without a cgroup (fd -1) and the container runs in the caller's: rootless
- * hosts without delegation. Every other failure leaves nothing behind. */
+/* Makes the cgroup. The default path is tried at the root of the hierarchy and then, for callers
+ * without the right to that, beside the caller's own cgroup; ret->path says where it is. When it
+ * cannot be made for lack of permission, no path was given and no limit is asked for, *ret stays without a cgroup (fd -1) and the container runs in the caller's: rootless
+ * hosts without delegation. A failure leaves no directory behind; controllers that were enabled in
+ * the ancestors on the way stay enabled. */
 int cgroup_create(const struct cgroup_hierarchy *h, const struct cgroup_plan *p,
 		  struct cgroup *ret, struct err *err) MUST_CHECK;
 
-/* Writes the settings and attaches the device program. */
+/* Writes the settings, attaches the device program and gives the cgroup to its owner. A cgroup that
+ * we made has the kernel's defaults, so optional settings are written to pre-existing ones only. */
 int cgroup_apply(const struct cgroup *cg, const struct cgroup_plan *p, struct err *err) MUST_CHECK;
 
 /* Opens the recorded cgroup for a later command. Returns 1, 0 when it is gone (or another directory
@@ -85,7 +92,8 @@ int cgroup_open(const struct cgroup_hierarchy *h, const char *path, uint64_t ino
 /* "frozen 1" in cgroup.events. */
 int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *err) MUST_CHECK;
 
-/* Process ids of the cgroup and all below it, allocated in A. */
+/* Process ids of the cgroup and all below it, allocated in A. Processes that the caller's pid
+ * namespace cannot see are left out. */
 int cgroup_pids(const struct cgroup *cg, struct arena *a, pid_t **ret, size_t *ret_n,
 		struct err *err) MUST_CHECK;
 
@@ -95,7 +103,8 @@ int cgroup_signal(const struct cgroup *cg, int sig, struct err *err) MUST_CHECK;
 
 /* Kills what is inside, waits for "populated 0" by poll on cgroup.events (no sleeping), at most
  * TIMEOUT_MS, and removes the cgroup with its sub-cgroups when we created it (a pre-existing one is
- * emptied and kept). Already gone is success. */
+ * emptied and kept, without our device program). Already gone is success. On success cg->fd is
+ * closed. */
 int cgroup_remove(const struct cgroup_hierarchy *h, struct cgroup *cg, int timeout_ms,
 		  struct err *err) MUST_CHECK;
 void cgroup_done(struct cgroup *cg);

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/attr.h"
@@ -30,6 +31,9 @@ struct mount_plan {
 	const char *source_path; /* absolute; relative ones are relative to the bundle (D-25) */
 	bool is_bind;
 	bool is_cgroup;        /* type cgroup or cgroup2 */
+	const char *target;    /* the destination, normalised */
+	bool is_dev;           /* the destination is /dev itself */
+	bool in_proc;          /* it is /proc, or a file in it that may be covered (C-MOUNT-05) */
 	bool finish_read_only; /* tmpfs with ro: filled first, read-only at the end (C-MOUNT-28) */
 };
 
@@ -40,6 +44,7 @@ struct mount_context {
 			     * without one the own subtree is bound (I-23, C-CGP-12) */
 	int cgroup_tree;    /* lent: detached copy of the container's cgroup directory, or -1 */
 	int cgroup_dir;     /* lent: O_PATH|O_DIRECTORY of it, or -1 */
+	uint64_t root_dev, root_ino; /* of the container's root, which is no target (C-MOUNT-04) */
 };
 
 /* BUNDLEFD resolves relative sources. Messages name mounts[i] and the position in config.json. */
@@ -52,8 +57,11 @@ void mount_plan_done(struct mount_plan *p);
  * (C-MOUNT-29). Refused: a target of type proc or sysfs behind a symbolic link (I-03,
  * CVE-2019-19921), any other mount inside /proc except the closed list of C-MOUNT-05. */
 int mount_apply(const struct oci_config *c, const struct mount_plan *p,
-		const struct mount_context *ctx, int rootfd, struct err *err) MUST_CHECK;
+		const struct mount_context *ctx, int rootfd, int *ret_late, struct err *err)
+	MUST_CHECK;
 
-/* After all mounts and devices: read-only flag of those with finish_read_only. */
-int mount_finish(const struct oci_config *c, const struct mount_plan *p, int rootfd,
+/* After all mounts and devices: read-only flag of a mount with finish_read_only. LATE is the descriptor
+ * that mount_apply() has put into *ret_late (left alone for other mounts): the destination is not
+ * looked up again, somebody could have changed what it leads to. */
+int mount_finish(const struct oci_config *c, const struct mount_plan *p, int late,
 		 struct err *err) MUST_CHECK;

@@ -7,6 +7,7 @@
  * close-on-exec, closed before execve. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -24,3 +25,7 @@ int procfs_open_file(int procfd, const char *name, int flags, int *ret_fd, struc
 /* One write(2) of VALUE to NAME, and a bounded read of NAME into BUF. */
 int procfs_write(int procfd, const char *name, const char *value, struct err *err) MUST_CHECK;
 int procfs_read(int procfd, const char *name, char *buf, size_t size, struct err *err) MUST_CHECK;
+
+/* True for root of the initial user namespace: effective user 0, and /proc/self/uid_map maps every id to
+ * itself. Rootless engines call us as user 0 of a namespace of theirs (engine-contracts 4). */
+bool procfs_is_initial_root(int procfd);

@@ -36,6 +36,7 @@ struct rootfs_plan {
 	struct mount_context context; /* filled by plan_build and rootfs_plan_cgroup() */
 	struct mount_plan *mounts;
 	size_t n_mounts;
+	int *late; /* n_mounts numbers of the child's: mounts that become read-only at the end */
 	int cgroup_tree; /* owned: what context.cgroup_tree lends */
 };
 
@@ -60,6 +61,7 @@ void rootfs_plan_done(struct rootfs_plan *p);
 struct rootfs {
 	int fd;      /* owned: O_PATH of the root in the child's mount namespace */
 	int dev;     /* owned: O_PATH of the container's /dev, or -1 until rootfs_devices() */
+	bool own_ns;   /* the mount namespace is the container's own: only then anything is mounted */
 	bool host_dev; /* /dev is a bind from the host: nothing is made in it (R-LNX-08) */
 };
 #define ROOTFS_INIT { .fd = -1, .dev = -1 }

@@ -28,14 +28,15 @@ struct oci_user {
 	uint32_t uid, gid; /* in the container's user namespace; 4294967295 is refused (S-77) */
 	uint32_t *additional_gids;
 	size_t n_additional_gids;
-	struct opt_u64 umask; /* absent: 0022 (D-17) */
+	struct opt_u64 umask; /* 0..0777; absent: 0022 (D-17) */
 };
 
 /* Bits 1 << CAP_x. An absent set is empty (I-17, C-CAP-03, C-CAP-04). */
 struct oci_caps {
 	bool present;
 	uint64_t bounding, effective, permitted, inheritable, ambient;
-	struct json_strings unknown; /* names that this build or kernel does not know: warn (C-CAP-02) */
+	struct json_strings unknown; /* names that no kernel known to us has: warn (C-CAP-02); each once,
+				      * at most 64 */
 };
 
 struct oci_rlimit {
@@ -98,7 +99,10 @@ struct oci_mount_options {
 	bool tmpcopyup;
 	bool idmap, ridmap;
 	uint64_t attr_set, attr_clear;   /* MOUNT_ATTR_x of the mount itself */
-	uint64_t rattr_set, rattr_clear; /* the same, recursive (rro, rnosuid, …) */
+	uint64_t rattr_set, rattr_clear; /* the same, recursive (rro, rnosuid, …). A later recursive
+					  * option takes its bits out of attr_x, so applying rattr first
+					  * and attr second gives what the order of the options asks. A
+					  * choice of access times has all of MOUNT_ATTR__ATIME in clear */
 	const char **sb_flags;           /* for FSCONFIG_SET_FLAG: "sync", "lazytime", "dirsync", "mand" … */
 	size_t n_sb_flags;
 	uint64_t *propagation; /* MS_SHARED etc., | MS_REC for the r-forms, in the order given */
@@ -194,6 +198,7 @@ struct oci_rdma {
 };
 
 struct oci_net_prio {
+	uint32_t at;
 	const char *name;
 	uint32_t priority;
 };
@@ -225,7 +230,7 @@ struct oci_seccomp_arg {
 	uint32_t at;
 	uint32_t index; /* 0..5 */
 	uint64_t value, value_two;
-	uint32_t op; /* index into oci_seccomp_ops */
+	uint32_t op; /* index into oci_seccomp_ops (of libseccomp's enum: its `value`) */
 };
 struct oci_seccomp_rule {
 	uint32_t at;
@@ -290,9 +295,10 @@ struct oci_linux {
 	const char *cgroups_path; /* NULL when absent or empty */
 	uint32_t cgroups_path_at;
 	struct oci_resources resources;
-	struct json_map sysctl;
+	struct json_map sysctl; /* keys as written, with dots or slashes */
 	struct oci_seccomp seccomp;
 	uint64_t rootfs_propagation; /* MS_x [| MS_REC], 0 when absent */
+	uint32_t rootfs_propagation_at;
 	struct json_strings masked_paths, readonly_paths;
 	const char *mount_label; /* NULL when absent or empty */
 	uint32_t mount_label_at;
@@ -311,7 +317,7 @@ enum oci_hook_point { HOOK_PRESTART, HOOK_CREATE_RUNTIME, HOOK_CREATE_CONTAINER,
 struct oci_hook {
 	uint32_t at;
 	const char *path; /* absolute */
-	struct json_strings args; /* n == 0: argv is [path] */
+	struct json_strings args; /* n == 0: argv is [path] (R-HOOK-08) */
 	struct json_strings env;  /* exactly the environment of the hook (I-26) */
 	int64_t timeout_s;        /* 0: none; else >= 1 */
 };
@@ -326,6 +332,7 @@ struct oci_config {
 	struct arena arena;  /* owns everything below */
 	struct json_doc doc; /* text kept: it is what `create` saves, and line:column come from it */
 	const char *oci_version;
+	uint32_t oci_version_at;
 	bool has_root;
 	uint32_t root_at;
 	const char *root_path;
@@ -361,9 +368,10 @@ int config_fail(const struct oci_config *c, uint32_t at, struct err *err, const 
 	PRINTF_LIKE(4, 5);
 
 /* The tables of fields, one per JSON object, for the test that compares them with the spec's schema.
- * Ended by a row with name NULL. */
+ * Ended by a row with schema_path NULL. */
 struct config_table {
-	const char *schema_path; /* "linux.resources.memory" */
+	const char *schema_path; /* "" for the document, "linux.resources.memory"; the objects in an
+				  * array are "process.rlimits[]", those in a map "linux.netDevices{}" */
 	const struct json_field *fields;
 };
 extern const struct config_table config_tables[];

@@ -25,5 +25,6 @@ struct oci_state {
 };
 
 /* Appends the document. INDENT 0: one line without a newline; else that many blanks per level.
- * With HOOK the pid is left out when it is 0 (runtime.md#state: REQUIRED only when created/running). */
+ * Without rootfs, which is the form for hooks, a pid of 0 is left out (runtime.md#state: REQUIRED only
+ * when created or running); with it, 0 is printed, as other runtimes do for a stopped container. */
 void state_print(struct str *out, const struct oci_state *s, unsigned indent);

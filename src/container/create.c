@@ -19,6 +19,7 @@
 #include "create-internal.h"
 #include "kernel/idmap.h"
 #include "kernel/limits.h"
+#include "kernel/procfs.h"
 #include "kernel/tty.h"
 
 #define KILL_WAIT_MS 10000 /* for the kernel to tear down what SIGKILL hit */
@@ -135,12 +136,14 @@ static int make_cgroup(struct creation *c, struct err *err)
 	return rootfs_plan_cgroup(&c->plan.rootfs, c->cgroup.fd, err);
 }
 
-/* Nothing may read our memory or descriptors through /proc while we share namespaces with
- * containers (CVE-2016-9962). An unprivileged runtime stays dumpable until its maps are written:
- * the kernel gives the map files of an undumpable child to root (C-UMAP-10). */
-static int hide(struct err *err)
+/* The child is born into a pid namespace where others may already be: they must not read our memory or
+ * descriptors through /proc (CVE-2016-9962). Only where the maps can still be written: the kernel gives
+ * the files of an undumpable process to the initial root (C-UMAP-10). */
+static int hide(const struct plan *p, struct err *err)
 {
-	if (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+	if (config_ns_new(p->config, OCI_NS_PID) || !procfs_is_initial_root(p->procfd))
+		return 0;
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "make the runtime undumpable");
 	return 0;
 }
@@ -149,7 +152,7 @@ static int spawn(struct creation *c, struct err *err)
 {
 	int pair[2];
 
-	if (hide(err) < 0)
+	if (hide(&c->plan, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "make a socket pair");

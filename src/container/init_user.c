@@ -50,6 +50,10 @@ int step_descriptors(struct init *in, struct err *err)
 	const size_t n = ARRAY_LEN(keep);
 	unsigned from = 3 + in->plan->keep_fds;
 
+	/* From here to execve, `exec` may bring processes into our namespaces: none may look into this one
+	 * (CVE-2016-9962). The ids may stay the same, so the kernel would not do it by itself. */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(err, "make the set-up undumpable");
 	fd_close(&in->root.dev);
 	qsort(keep, n, sizeof(keep[0]), by_number);
 	close_ours_below(from, keep, n);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/env.h - what the caller's environment decides; nothing else in the program looks at it
+ *
+ * The functions with arguments are pure, for tests; main calls them with the real environment. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/* Appends the state root: OPTION (--root), made absolute; else /run/cruntime for root, else
+ * $XDG_RUNTIME_DIR/cruntime (D-23). "/" is refused. */
+int env_root(const char *option, struct str *ret, struct err *err) MUST_CHECK;
+
+/* The default of it. XDG may be NULL. Root of a user namespace that is not the initial one
+ * (!INITIAL_USERNS) is a rootless caller: podman's calls arrive like that (engine-contracts 4). */
+int env_default_root(uid_t euid, bool initial_userns, const char *xdg, struct str *ret,
+		     struct err *err) MUST_CHECK;
+
+/* Number of descriptors from 3 on that are meant for the container: LISTEN_FDS, where LISTEN_PID is
+ * unset or names us (sd_listen_fds(3)); anything else is 0. */
+unsigned env_listen_fds(void);
+unsigned env_count_listen_fds(const char *fds, const char *pid, pid_t self);

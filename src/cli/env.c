@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/env.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/path.h"
+
+/* More sockets are not passed by anyone; a stray value must not open hundreds of holes. */
+#define LISTEN_FDS_MAX 1024
+
+static void free_string(char **s)
+{
+	free(*s);
+}
+
+/* The initial user namespace maps every id to itself in one line. Without /proc there is nothing to
+ * be seen, and calls as simple as `--version` must work there (engine-contracts 2). */
+static bool in_initial_userns(void)
+{
+	char map[256];
+	const char *p = map;
+
+	if (file_read_small_at(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) < 0)
+		return true;
+
+	static const char *const fields[] = { "0", "0", "4294967295" };
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		p += strspn(p, " ");
+		size_t len = strcspn(p, " \n");
+		if (len != strlen(fields[i]) || strncmp(p, fields[i], len) != 0)
+			return false;
+		p += len;
+	}
+
+	return true;
+}
+
+int env_default_root(uid_t euid, bool initial_userns, const char *xdg, struct str *ret,
+		     struct err *err)
+{
+	/* Rootful podman sets XDG_RUNTIME_DIR to the empty string (engine-contracts 4); a relative
+	 * one is invalid by the base directory specification. */
+	bool has_xdg = xdg && xdg[0] == '/';
+
+	if (has_xdg && (euid != 0 || !initial_userns))
+		str_addf(ret, "%s/cruntime", xdg);
+	else if (euid == 0)
+		str_add(ret, "/run/cruntime");
+	else
+		return err_set(err, ERR_USAGE,
+			       "no place for the state: set XDG_RUNTIME_DIR or use --root DIR");
+
+	return str_text(ret) ? 0 : err_oom(err);
+}
+
+int env_root(const char *option, struct str *ret, struct err *err)
+{
+	if (!option) {
+		const char *xdg = getenv("XDG_RUNTIME_DIR");
+		uid_t euid = geteuid();
+
+		/* The file is read only where it matters. */
+		bool matters = euid == 0 && xdg && xdg[0] == '/';
+		return env_default_root(euid, !matters || in_initial_userns(), xdg, ret, err);
+	}
+
+	AUTO(free_string) char *path = path_absolute(option);
+	if (!path)
+		return err_sys(err, "state root '%s'", option);
+	/* "/.." is the root directory as well; nobody names a state root "...". */
+	if (path[strspn(path, "/.")] == '\0')
+		return err_set(err, ERR_USAGE, "state root '%s': a directory of its own is needed",
+			       path);
+	str_add(ret, path);
+
+	return str_text(ret) ? 0 : err_oom(err);
+}
+
+unsigned env_count_listen_fds(const char *fds, const char *pid, pid_t self)
+{
+	uint32_t count;
+	uint32_t owner;
+
+	if (!fds || parse_u32(fds, &count) < 0 || count > LISTEN_FDS_MAX)
+		return 0;
+	/* Descriptors that are meant for a process above us must not get into a container. */
+	if (pid && pid[0] != '\0' && (parse_u32(pid, &owner) < 0 || owner != (uint32_t)self))
+		return 0;
+
+	return count;
+}
+
+unsigned env_listen_fds(void)
+{
+	return env_count_listen_fds(getenv("LISTEN_FDS"), getenv("LISTEN_PID"), getpid());
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Theory of operation
+ *
+ *   stdio      descriptors 0-2 exist from here on
+ *   parse      both option levels; opens nothing
+ *   isolate    everything else that the caller left open becomes close-on-exec (I-13); how much is
+ *              meant for the container is known only now
+ *   log        opened, so a mistake on the command line is recorded there as well
+ *   command    does the work and leaves its output in struct cli
+ *   output     one write; a failure of it is a failure of the command
+ *
+ * A failure is printed once, here, and becomes an exit status here. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/env.h"
+
+/* A caller that ignores SIGCHLD would make our children vanish before they are waited for; one that
+ * blocks signals would make us deaf. What the container gets is decided elsewhere. */
+static int reset_signals(struct err *err)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
+	    sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return err_sys(err, "reset signals");
+
+	return 0;
+}
+
+/* The first descriptors from 3 on stay open for the container: --preserve-fds and LISTEN_FDS may
+ * overlap, podman gives both for the same ones (engine-contracts 4). */
+static int isolate(struct cli *c, struct err *err)
+{
+	unsigned keep = c->create.preserve_fds;
+
+	c->create.listen_fds = env_listen_fds();
+	if (c->create.listen_fds > keep)
+		keep = c->create.listen_fds;
+
+	return fd_cloexec_from(STDERR_FILENO + 1 + keep, err);
+}
+
+static int open_log(const struct cli *c, struct err *err)
+{
+	struct log_options o = {
+		.file = c->log,
+		.format = (enum log_format)c->log_format,
+		.level = c->debug || c->log_level < 0 ? LOG_LEVEL_DEBUG
+						      : (enum log_level)c->log_level,
+		.level_set = c->debug || c->log_level >= 0,
+	};
+
+	return log_open(&o, err);
+}
+
+/* "config.json:41:17: ..." */
+static bool has_position(const char *msg)
+{
+	static const char digits[] = "0123456789";
+
+	for (const char *p = strchr(msg, ':'); p; p = strchr(p + 1, ':')) {
+		size_t line = strspn(p + 1, digits);
+		if (line == 0 || p[1 + line] != ':')
+			continue;
+
+		size_t column = strspn(p + 2 + line, digits);
+		if (column > 0 && str_starts(p + 2 + line + column, ": "))
+			return true;
+	}
+
+	return false;
+}
+
+/* Adds which command on which container. A list of mistakes in a config stays as it is, so that
+ * every line begins with its place (D-03). */
+static int fail_command(const struct cli *c, const struct command *cmd, struct err *err)
+{
+	if (err->kind == ERR_CONFIG && has_position(err->msg))
+		return -1;
+	if (c->id)
+		return err_wrap(err, "%s '%s'", cmd->name, c->id);
+
+	return err_wrap(err, "%s", cmd->name);
+}
+
+static int print_output(const struct cli *c, struct err *err)
+{
+	const char *text = str_text(&c->out);
+
+	if (!text)
+		return err_oom(err);
+	if (c->out.len > 0 && file_write_all(STDOUT_FILENO, text, c->out.len) < 0)
+		return err_sys(err, "write to standard output");
+
+	return 0;
+}
+
+static int work(struct cli *c, int argc, char **argv, struct err *err)
+{
+	const struct command *cmd = NULL;
+	struct err log_err = ERR_INIT;
+
+	if (fd_ensure_stdio(err) < 0 || reset_signals(err) < 0)
+		return -1;
+
+	int parsed = cli_parse(c, argc, argv, &cmd, err);
+	if (isolate(c, parsed < 0 ? &log_err : err) < 0)
+		return -1;
+	if (open_log(c, &log_err) < 0 && parsed == 0 && cmd && !cmd->log_optional) {
+		*err = log_err;
+		return -1;
+	}
+	if (parsed < 0)
+		return -1;
+
+	if (cmd && cmd->run(c, err) < 0)
+		return fail_command(c, cmd, err);
+
+	return print_output(c, err);
+}
+
+static int exit_status(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_NONE:
+		return 0;
+	case ERR_USAGE:
+	case ERR_CONFIG:
+	case ERR_STATE:
+	case ERR_SYSTEM:
+	case ERR_HOOK:
+	case ERR_BUG:
+		break;
+	}
+
+	return 1; /* D-06 */
+}
+
+int main(int argc, char **argv)
+{
+	struct cli c = CLI_INIT;
+	struct err err = ERR_INIT;
+
+	if (work(&c, argc, argv, &err) < 0) {
+		log_error(&err);
+		str_done(&c.out);
+		return exit_status((enum err_kind)err.kind);
+	}
+	str_done(&c.out);
+
+	return c.exit_code;
+}

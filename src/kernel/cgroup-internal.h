@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kernel/cgroup-internal.h - what the cgroup_*.c files share */
+#pragma once
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "kernel/cgroup.h"
+
+/* Opens the directory PATH ("/a/b" or "a") beneath DIRFD without following anything or leaving the
+ * mount (I-22). -1 with errno. */
+int cgroup_dir_open(int dirfd, const char *path) MUST_CHECK;
+
+/* A stream over the directory FD, from its start and independent of FD. NULL with errno. */
+DIR *cgroup_dir_stream(int fd) MUST_CHECK;
+void cgroup_dir_stream_close(DIR **dir);
+#define AUTO_DIR AUTO(cgroup_dir_stream_close) DIR *
+
+/* The name of its next sub-cgroup; NULL at the end (errno 0) or on failure. */
+const char *cgroup_dir_next(DIR *dir) MUST_CHECK;
+
+/* A boolean line of cgroup.events, KEY is "populated" or "frozen": 0 or 1; -1 with errno, ENOENT or
+ * ENODEV when the cgroup is gone. */
+int cgroup_event(int fd, const char *key) MUST_CHECK;
+/* The same in the text of that file. */
+bool cgroup_event_in(const char *text, const char *key);
+
+/* The cgroup was removed: what open and read of its files say. */
+static inline bool cgroup_is_gone(int errnum)
+{
+	return errnum == ENOENT || errnum == ENODEV;
+}
+
+/* No right to make or change cgroups here. */
+static inline bool cgroup_is_forbidden(int errnum)
+{
+	return errnum == EACCES || errnum == EPERM || errnum == EROFS;
+}
+
+/* Mount point of the first whole cgroup2 hierarchy in TEXT, which has the form of
+ * /proc/self/mountinfo and is changed; NULL: none. */
+char *cgroup_find_mount(char *text);
+
+/* The caller's cgroup in TEXT, which has the form of /proc/self/cgroup and is changed; NULL: it has
+ * none that can be named. */
+char *cgroup_find_own(char *text);
+
+/* Makes sure that the directory DIRFD, called WHERE in messages, passes the controllers that the
+ * plan cannot do without on to its children. On failure err->sys is the kernel's errno, if any. */
+int cgroup_enable(const struct cgroup_plan *p, int dirfd, const char *where, bool is_root,
+		  struct err *err) MUST_CHECK;
+
+/* SIGKILL to every process for kernels without cgroup.kill (before 5.14), frozen meanwhile so that
+ * none can fork away. */
+int cgroup_kill_each(const struct cgroup *cg, struct err *err) MUST_CHECK;
+
+/* cgroup.kill, or the above. */
+int cgroup_kill(const struct cgroup *cg, struct err *err) MUST_CHECK;

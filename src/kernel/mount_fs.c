@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mounts, the part of the child that makes file systems: fsopen, fsconfig, fsmount */
+#include "kernel/mount-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/sys.h"
+#include "kernel/copyup.h"
+
+/* fsconfig(2) takes strings of at most 255 bytes. */
+#define FS_STRING_MAX 255
+
+/* What the kernel says about a file system context: records "e tmpfs: Bad value for 'size'". */
+static void read_messages(int fsfd, char *buf, size_t size)
+{
+	char record[256];
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (;;) {
+		ssize_t n = read(fsfd, record, sizeof(record) - 1);
+		if (n <= 2)
+			break;
+		record[n] = '\0';
+		record[strcspn(record, "\n")] = '\0';
+		if (record[0] != 'e' && record[0] != 'w')
+			continue;
+		int len = snprintf(buf + used, size - used, "%s%s", used ? "; " : "", record + 2);
+		if (len < 0 || (size_t)len >= size - used)
+			break;
+		used += (size_t)len;
+	}
+}
+
+static int fail_fs(int fsfd, struct err *err, const char *what)
+{
+	char text[512];
+	int reason = errno;
+
+	read_messages(fsfd, text, sizeof(text));
+	errno = reason;
+	if (text[0])
+		return err_sys(err, "%s (%s)", what, text);
+
+	return err_sys(err, "%s", what);
+}
+
+static int set_string(int fsfd, const char *key, const char *value, struct err *err)
+{
+	char what[512];
+
+	if (strlen(value) > FS_STRING_MAX)
+		return err_set(err, ERR_CONFIG,
+			       "the value of '%s' is longer than the %d bytes that the kernel takes",
+			       key, FS_STRING_MAX);
+	if (sys_fsconfig(fsfd, FSCONFIG_SET_STRING, key, value, 0) == 0)
+		return 0;
+	(void)snprintf(what, sizeof(what), "option '%s=%s'", key, value);
+
+	return fail_fs(fsfd, err, what);
+}
+
+static int set_flag(int fsfd, const char *key, struct err *err)
+{
+	char what[512];
+
+	if (sys_fsconfig(fsfd, FSCONFIG_SET_FLAG, key, NULL, 0) == 0)
+		return 0;
+	(void)snprintf(what, sizeof(what), "option '%s'", key);
+
+	return fail_fs(fsfd, err, what);
+}
+
+/* overlay's list of layers is often longer than one string may be; since 6.5 the layers can be given
+ * one by one. In the list a backslash protects a colon, and "::" comes before a data-only layer. */
+static int set_layers(int fsfd, const char *list, struct err *err)
+{
+	char layer[FS_STRING_MAX + 2];
+	const char *key = "lowerdir+";
+
+	while (*list) {
+		size_t len = 0;
+
+		for (; *list && *list != ':'; list++) {
+			if (*list == '\\' && (list[1] == ':' || list[1] == '\\'))
+				list++;
+			if (len > FS_STRING_MAX)
+				return err_set(err, ERR_CONFIG,
+					       "a layer in 'lowerdir' is longer than %d bytes",
+					       FS_STRING_MAX);
+			layer[len++] = *list;
+		}
+		layer[len] = '\0';
+		if (set_string(fsfd, key, layer, err) < 0)
+			return -1;
+		if (*list == ':')
+			list++;
+		if (*list == ':') {
+			key = "datadir+";
+			list++;
+		}
+	}
+
+	return 0;
+}
+
+static int set_data(const struct mount_plan *p, int fsfd, struct err *err)
+{
+	const struct oci_mount *m = p->config;
+	const struct oci_mount_options *o = &m->options;
+
+	for (size_t i = 0; i < o->n_data; i++) {
+		const struct json_pair *d = &o->data[i];
+		int rc;
+
+		if (!d->value)
+			rc = set_flag(fsfd, d->key, err);
+		else if (strcmp(m->type ? m->type : "", "overlay") == 0 &&
+			 strcmp(d->key, "lowerdir") == 0 && strlen(d->value) > FS_STRING_MAX)
+			rc = set_layers(fsfd, d->value, err);
+		else
+			rc = set_string(fsfd, d->key, d->value, err);
+		if (rc < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < o->n_sb_flags; i++) {
+		if (set_flag(fsfd, o->sb_flags[i], err) < 0)
+			return -1;
+	}
+
+	return 0;
+}
+
+static bool has_data(const struct mount_plan *p, const char *key)
+{
+	for (size_t i = 0; i < p->config->options.n_data; i++) {
+		if (strcmp(p->config->options.data[i].key, key) == 0)
+			return true;
+	}
+
+	return false;
+}
+
+static bool is_type(const struct mount_plan *p, const char *type)
+{
+	return strcmp(p->config->type, type) == 0;
+}
+
+/* A tmpfs looks like the directory that it covers, not world-writable as the kernel would make it
+ * (C-MOUNT-27). */
+static int set_tmpfs_mode(const struct mount_plan *p, int fsfd, const struct stat *target,
+			  struct err *err)
+{
+	char mode[8];
+
+	if (!is_type(p, "tmpfs") || has_data(p, "mode"))
+		return 0;
+	(void)snprintf(mode, sizeof(mode), "%o", (unsigned)(target->st_mode & 07777));
+
+	return set_string(fsfd, "mode", mode, err);
+}
+
+/* Kernel-made file systems have one superblock for many mounts, whose flags are not ours to choose;
+ * read-only is a matter of the mount. A device, an image or a layered file system must know it
+ * itself, or it is written to (journal replay) and a write-protected medium cannot be mounted. */
+static bool superblock_knows_read_only(const struct mount_plan *p)
+{
+	static const char *const kernel_made[] = {
+		"proc",	   "sysfs",    "cgroup",   "cgroup2",  "tmpfs",	   "devtmpfs", "devpts",
+		"mqueue",  "ramfs",    "bpf",	   "debugfs",  "tracefs",  "configfs", "efivarfs",
+		"pstore",  "fusectl",  "hugetlbfs", "securityfs", "selinuxfs", "binfmt_misc",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(kernel_made); i++) {
+		if (is_type(p, kernel_made[i]))
+			return false;
+	}
+
+	return (mount_fresh_attrs(p) & MOUNT_ATTR_RDONLY) != 0;
+}
+
+/* SELinux keeps out of proc and sysfs; mqueue takes its label afterwards, cgroup has its own. */
+static bool takes_context(const struct oci_config *c, const struct mount_plan *p)
+{
+	return c->linux_.mount_label && !p->is_cgroup && !is_type(p, "proc") &&
+	       !is_type(p, "sysfs") && !is_type(p, "mqueue") && !has_data(p, "context");
+}
+
+static int label_root(const struct oci_config *c, const struct mount_plan *p, int mount,
+		      struct err *err)
+{
+	if (!c->linux_.mount_label || !is_type(p, "mqueue"))
+		return 0;
+
+	AUTO_FD fd = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsetxattr(fd, "security.selinux", c->linux_.mount_label,
+				strlen(c->linux_.mount_label) + 1, 0) < 0)
+		return err_sys(err, "label it '%s'", c->linux_.mount_label);
+
+	return 0;
+}
+
+static int open_fs(const struct mount_plan *p, const char *type, int *ret_fd, struct err *err)
+{
+	int fd = sys_fsopen(type, FSOPEN_CLOEXEC);
+
+	if (fd >= 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	if (errno == ENODEV && (is_type(p, "bind") || is_type(p, "none")))
+		return err_sys(err, "type '%s' needs the option 'bind' or 'rbind'", type);
+	if (errno == ENODEV)
+		return err_sys(err, "the kernel knows no file system type '%s'", type);
+
+	return err_sys(err, "open a file system of type '%s'", type);
+}
+
+static int fail_create(const struct mount_plan *p, int fsfd, struct err *err, const char *what)
+{
+	if (errno == EPERM && is_type(p, "proc"))
+		return fail_fs(fsfd, err,
+			       "mount proc: a user namespace needs a pid namespace of its own for "
+			       "it, and a caller whose own /proc is not covered in places");
+
+	return fail_fs(fsfd, err, what);
+}
+
+static int create_fs(const struct oci_config *c, const struct mount_plan *p, const char *type,
+		     const struct stat *target, int *ret_fd, struct err *err)
+{
+	const struct oci_mount *m = p->config;
+	char what[64];
+	AUTO_FD fsfd = -1;
+
+	(void)snprintf(what, sizeof(what), "mount a file system of type '%s'", type);
+	if (open_fs(p, type, &fsfd, err) < 0)
+		return -1;
+	if (set_string(fsfd, "source", m->source ? m->source : type, err) < 0 ||
+	    set_tmpfs_mode(p, fsfd, target, err) < 0 || set_data(p, fsfd, err) < 0)
+		return -1;
+	if (superblock_knows_read_only(p) && set_flag(fsfd, "ro", err) < 0)
+		return -1;
+	if (takes_context(c, p) && set_string(fsfd, "context", c->linux_.mount_label, err) < 0)
+		return -1;
+	if (sys_fsconfig(fsfd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fail_create(p, fsfd, err, what);
+
+	AUTO_FD mount = sys_fsmount(fsfd, FSMOUNT_CLOEXEC, (unsigned)mount_fresh_attrs(p));
+	if (mount < 0)
+		return fail_create(p, fsfd, err, what);
+
+	*ret_fd = fd_take(&mount);
+	return 0;
+}
+
+/* New mounts are private; only another wish needs a call. */
+static int set_propagation(const struct mount_plan *p, int mount, struct err *err)
+{
+	const struct oci_mount_options *o = &p->config->options;
+	bool all_private = true;
+
+	for (size_t i = 0; i < o->n_propagation; i++)
+		all_private = all_private && (o->propagation[i] & MS_PRIVATE);
+	for (size_t i = 0; i < o->n_propagation && !all_private; i++) {
+		if (mount_change(mount, false, 0, 0, o->propagation[i], err) < 0)
+			return -1;
+	}
+
+	return 0;
+}
+
+/* The container's own cgroup directory, by path in our mount namespace: a descriptor of the parent's
+ * namespace cannot be copied here. */
+static int clone_cgroup_dir(int cgroup_dir, int *ret_fd, struct err *err)
+{
+	char link[sizeof("/proc/self/fd/") + 10];
+	char path[PATH_MAX];
+	struct stat want;
+	struct stat have;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", cgroup_dir);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0 || fstat(cgroup_dir, &want) < 0)
+		return err_sys(err, "look up the container's cgroup");
+	path[n] = '\0';
+
+	AUTO_FD tree = mount_clone(AT_FDCWD, path, false);
+	if (tree < 0 || fstat(tree, &have) < 0)
+		return err_sys(err, "bind the container's cgroup '%s'", path);
+	if (want.st_dev != have.st_dev || want.st_ino != have.st_ino)
+		return err_set(err, ERR_SYSTEM, "'%s' is not the container's cgroup here", path);
+
+	*ret_fd = fd_take(&tree);
+	return 0;
+}
+
+static int bind_cgroup(const struct mount_plan *p, const struct mount_context *ctx, int *ret_fd,
+		       struct err *err)
+{
+	AUTO_FD tree = -1;
+
+	if (ctx->cgroup_tree >= 0) {
+		/* A second mount needs a copy. Before kernel 6.15 only attached mounts can be
+		 * copied: then this is the first one, which takes the tree itself. */
+		tree = sys_open_tree(ctx->cgroup_tree, "",
+				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+		if (tree < 0 && errno == EINVAL)
+			tree = fcntl(ctx->cgroup_tree, F_DUPFD_CLOEXEC, 3);
+		if (tree < 0)
+			return err_sys(err, "bind the container's cgroup");
+	} else if (ctx->cgroup_dir < 0) {
+		return err_set(err, ERR_SYSTEM,
+			       "the container has no cgroup of its own, and the host's is not "
+			       "shown to it; a new cgroup namespace would help");
+	} else if (clone_cgroup_dir(ctx->cgroup_dir, &tree, err) < 0) {
+		return -1;
+	}
+	if (mount_dress_tree(p, tree, err) < 0)
+		return -1;
+
+	*ret_fd = fd_take(&tree);
+	return 0;
+}
+
+/* Shown is the container's own subtree only (I-23, C-CGP-12): the root of its cgroup namespace, or
+ * a bind of its directory. */
+static int make_cgroup(const struct oci_config *c, const struct mount_plan *p,
+		       const struct mount_context *ctx, const struct stat *target, int *ret_fd,
+		       struct err *err)
+{
+	if (!ctx->own_cgroup_ns)
+		return bind_cgroup(p, ctx, ret_fd, err);
+
+	AUTO_FD mount = -1;
+	if (create_fs(c, p, "cgroup2", target, &mount, err) < 0) {
+		if (err->sys != EPERM && err->sys != EBUSY)
+			return -1;
+		return bind_cgroup(p, ctx, ret_fd, err);
+	}
+	if (set_propagation(p, mount, err) < 0)
+		return -1;
+
+	*ret_fd = fd_take(&mount);
+	return 0;
+}
+
+/* A new sysfs shows a network namespace, so its owner must be ours. When the container uses the
+ * host's, it gets a read-only view of the host's /sys (C-MOUNT-42). */
+static int bind_host_sysfs(const struct mount_plan *p, int *ret_fd, struct err *err)
+{
+	struct statfs fs;
+
+	AUTO_FD tree = mount_clone(AT_FDCWD, "/sys", true);
+	if (tree < 0 || fstatfs(tree, &fs) < 0)
+		return err_sys(err, "bind the host's /sys");
+	if (fs.f_type != SYSFS_MAGIC)
+		return err_set(err, ERR_SYSTEM, "the host's /sys is not a sysfs");
+	if (mount_change(tree, true, mount_fresh_attrs(p) | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE,
+			 err) < 0)
+		return -1;
+
+	*ret_fd = fd_take(&tree);
+	return 0;
+}
+
+int mount_make_fs(const struct oci_config *c, const struct mount_plan *p,
+		  const struct mount_context *ctx, int targetfd, const struct stat *target,
+		  int *ret_fd, struct err *err)
+{
+	AUTO_FD mount = -1;
+
+	if (p->is_cgroup)
+		return make_cgroup(c, p, ctx, target, ret_fd, err);
+
+	if (create_fs(c, p, p->config->type, target, &mount, err) < 0) {
+		if (err->sys == EPERM && is_type(p, "sysfs"))
+			return bind_host_sysfs(p, ret_fd, err);
+		return -1;
+	}
+	if (label_root(c, p, mount, err) < 0 || set_propagation(p, mount, err) < 0)
+		return -1;
+	if (p->config->options.tmpcopyup && copyup(targetfd, mount, err) < 0)
+		return -1;
+
+	*ret_fd = fd_take(&mount);
+	return 0;
+}
+
+int mount_reconfigure(const struct mount_plan *p, int fd, struct err *err)
+{
+	AUTO_FD fsfd = sys_fspick(fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+	if (fsfd < 0)
+		return err_sys(err, "change its file system");
+	if (set_data(p, fsfd, err) < 0)
+		return -1;
+	if (sys_fsconfig(fsfd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+		return fail_fs(fsfd, err, "change its file system");
+
+	return 0;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Propagation of the root
+ *
+ * A privileged parent copies the root's tree (open_tree) before the clone and sets the copy's
+ * propagation while nobody sees it, so the child can make its whole namespace private at once.
+ * Without privilege the child copies, in its own namespace; there everything becomes slave first:
+ * nothing reaches the host, and what is to stay slave of a host mount (rootfsPropagation, options of
+ * binds) still can.
+ *
+ * rootfsPropagation shared and slave keep the tree a slave of the host's mounts (C-PROP-05); every
+ * other value, and none, makes it private. */
+#include "kernel/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "kernel/device.h"
+
+#define OPEN_TREE_COPY (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+
+/* ---- in the parent ------------------------------------------------------------------------- */
+
+/* A detached copy of everything at and below FD, dressed as above. -1 with errno and *err. */
+static int copy_root(const struct rootfs_plan *p, int fd, int *ret_tree, struct err *err)
+{
+	uint64_t wanted = p->config->linux_.rootfs_propagation;
+	struct mount_attr attr = {
+		.propagation = (wanted & (MS_SHARED | MS_SLAVE)) ? MS_SLAVE : MS_PRIVATE,
+	};
+
+	AUTO_FD tree = sys_open_tree(fd, "", OPEN_TREE_COPY | AT_EMPTY_PATH | AT_RECURSIVE);
+	if (tree < 0)
+		return err_sys(err, "bind '%s'", p->path);
+	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
+		return err_sys(err, "set the propagation of '%s' (kernel 5.12)", p->path);
+
+	*ret_tree = fd_take(&tree);
+	return 0;
+}
+
+static int plan_root(struct rootfs_plan *p, const struct rootfs_request *r, struct arena *a,
+		     struct err *err)
+{
+	const char *path = r->config->root_path;
+	struct stat st;
+
+	p->path = path[0] == '/' ? path : arena_printf(a, "%s/%s", r->bundle, path);
+	if (!p->path)
+		return err_oom(err);
+
+	p->fd = openat(r->bundlefd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->fd < 0 || fstat(p->fd, &st) < 0)
+		return err_sys(err, "open '%s'", p->path);
+	p->dev = st.st_dev;
+	p->ino = st.st_ino;
+	p->context.root_dev = p->dev;
+	p->context.root_ino = p->ino;
+
+	if (p->new_mount_ns && copy_root(p, p->fd, &p->tree, err) < 0 && err->sys != EPERM)
+		return -1;
+
+	return 0;
+}
+
+static int plan_mounts(struct rootfs_plan *p, const struct rootfs_request *r, struct arena *a,
+		       struct err *err)
+{
+	const struct oci_config *c = r->config;
+
+	if (c->n_mounts > 0 && !p->new_mount_ns)
+		return config_fail(c, c->mounts[0].at, err,
+				   "mounts: they need a new mount namespace (linux.namespaces)");
+
+	p->mounts = ARENA_NEW(a, struct mount_plan, c->n_mounts);
+	p->late = ARENA_NEW(a, int, c->n_mounts);
+	if (!p->mounts || !p->late)
+		return err_oom(err);
+	for (size_t i = 0; i < c->n_mounts; i++) {
+		if (mount_plan_build(c, i, r->bundlefd, r->bundle, a, &p->mounts[i], err) < 0)
+			return -1;
+		p->late[i] = -1;
+		p->n_mounts++;
+	}
+
+	return 0;
+}
+
+int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct rootfs_plan *ret,
+		      struct err *err)
+{
+	const struct oci_config *c = r->config;
+
+	*ret = (struct rootfs_plan){
+		.config = c,
+		.fd = -1,
+		.tree = -1,
+		.new_mount_ns = config_ns_new(c, OCI_NS_MOUNT),
+		.no_pivot = r->no_pivot,
+		.context = {
+			.new_user_ns = c->linux_.ns[OCI_NS_USER].present,
+			.own_cgroup_ns = config_ns_new(c, OCI_NS_CGROUP),
+			.cgroup_tree = -1,
+			.cgroup_dir = -1,
+		},
+		.cgroup_tree = -1,
+	};
+
+	if (!c->has_root || !c->root_path)
+		return err_set(err, ERR_CONFIG, "root.path is missing");
+	if (plan_root(ret, r, a, err) < 0) {
+		rootfs_plan_done(ret);
+		return config_wrap(c, c->root_at, err, "root.path");
+	}
+	if (plan_mounts(ret, r, a, err) < 0) {
+		rootfs_plan_done(ret);
+		return -1;
+	}
+
+	return 0;
+}
+
+int rootfs_plan_cgroup(struct rootfs_plan *p, int cgroup_dirfd, struct err *err)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < p->n_mounts; i++)
+		wanted = wanted || p->mounts[i].is_cgroup;
+	if (!wanted || cgroup_dirfd < 0)
+		return 0;
+
+	p->context.cgroup_dir = cgroup_dirfd;
+	if (p->context.own_cgroup_ns)
+		return 0;
+
+	p->cgroup_tree = sys_open_tree(cgroup_dirfd, "", OPEN_TREE_COPY | AT_EMPTY_PATH);
+	if (p->cgroup_tree < 0 && errno != EPERM)
+		return err_sys(err, "bind the container's cgroup");
+	p->context.cgroup_tree = p->cgroup_tree;
+
+	return 0;
+}
+
+void rootfs_plan_done(struct rootfs_plan *p)
+{
+	for (size_t i = 0; i < p->n_mounts; i++)
+		mount_plan_done(&p->mounts[i]);
+	p->n_mounts = 0;
+	fd_close(&p->fd);
+	fd_close(&p->tree);
+	fd_close(&p->cgroup_tree);
+	p->context.cgroup_tree = -1;
+}
+
+/* ---- in the child -------------------------------------------------------------------------- */
+
+/* Opens root.path in our namespace and requires what the parent has seen there. -1 with errno. */
+static int find_root(const struct rootfs_plan *p, int *ret_fd, struct err *err)
+{
+	struct stat st;
+
+	AUTO_FD fd = open(p->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "open '%s'", p->path);
+	if (st.st_dev != p->dev || st.st_ino != p->ino)
+		return err_set(err, ERR_SYSTEM, "'%s' is not what it was a moment ago", p->path);
+
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+static int attach_root(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
+{
+	struct mount_attr attr = { .propagation = p->tree >= 0 ? MS_PRIVATE : MS_SLAVE };
+	AUTO_FD target = -1;
+	AUTO_FD tree = -1;
+
+	if (sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr) < 0)
+		return err_sys(err, "detach the mount namespace from the host's");
+
+	/* Behind a directory that the container's root user may not enter, the tree goes onto "/",
+	 * from where it becomes the root just the same. */
+	if (find_root(p, &target, err) < 0) {
+		if (err->sys != EACCES || p->tree < 0)
+			return -1;
+		target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (target < 0)
+			return err_sys(err, "open '/'");
+	}
+	if (p->tree < 0 && copy_root(p, target, &tree, err) < 0)
+		return -1;
+	if (p->tree >= 0) {
+		tree = fcntl(p->tree, F_DUPFD_CLOEXEC, 3);
+		if (tree < 0)
+			return err_sys(err, "keep a descriptor of the root");
+	}
+	if (sys_move_mount(tree, "", target, "",
+			   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_sys(err, "attach the root at '%s'", p->path);
+
+	/* The descriptor of the tree is one of the mount, which now is attached. */
+	r->fd = fd_take(&tree);
+	return 0;
+}
+
+int rootfs_attach(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
+{
+	int rc;
+
+	r->own_ns = p->new_mount_ns;
+	rc = r->own_ns ? attach_root(p, r, err) : find_root(p, &r->fd, err);
+	if (rc < 0)
+		return config_wrap(p->config, p->config->root_at, err, "root.path");
+
+	return 0;
+}
+
+int rootfs_mounts(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
+{
+	for (size_t i = 0; i < p->n_mounts; i++) {
+		const struct mount_plan *m = &p->mounts[i];
+
+		if (mount_apply(p->config, m, &p->context, r->fd, &p->late[i], err) < 0)
+			return -1;
+		/* The last one on /dev is the one that counts. */
+		if (m->is_dev && !m->config->options.remount)
+			r->host_dev = m->is_bind;
+	}
+
+	return 0;
+}
+
+int rootfs_devices(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
+{
+	enum device_method method = DEVICE_MKNOD_OR_BIND;
+	struct stat st;
+
+	if (!r->own_ns)
+		method = DEVICE_MKNOD;
+	else if (p->context.new_user_ns)
+		method = DEVICE_BIND;
+
+	if (path_make_in(r->fd, "/dev", PATH_DIR, 0755, 0, &r->dev, err) < 0)
+		return -1;
+	if (fstat(r->dev, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		fd_close(&r->dev);
+		return err_set(err, ERR_SYSTEM, "'/dev' of the container is not a directory");
+	}
+	if (r->host_dev)
+		return 0;
+
+	return device_populate(p->config, r->fd, r->dev, method, err);
+}
+
+int rootfs_console(struct rootfs *r, int slave, struct err *err)
+{
+	AUTO_FD target = -1;
+
+	if (!r->own_ns)
+		return 0;
+
+	AUTO_FD tree = sys_open_tree(slave, "", OPEN_TREE_COPY | AT_EMPTY_PATH);
+	if (tree < 0)
+		return err_sys(err, "bind the terminal onto '/dev/console'");
+
+	if (r->host_dev) {
+		/* Only onto what is there: the host's directory gets no new file. */
+		target = openat(r->dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (target < 0 && errno == ENOENT)
+			return 0;
+		if (target < 0)
+			return err_sys(err, "open '/dev/console'");
+	} else if (device_open_target(r->dev, "console", 0620, &target, err) < 0) {
+		return err_wrap(err, "'/dev/console'");
+	}
+	if (sys_move_mount(tree, "", target, "",
+			   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_sys(err, "bind the terminal onto '/dev/console'");
+
+	return 0;
+}
+
+void rootfs_done(struct rootfs *r)
+{
+	fd_close(&r->fd);
+	fd_close(&r->dev);
+}

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/validate.h"
+
+#include <ctype.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+
+#include "base/str.h"
+#include "oci/validate-internal.h"
+
+/* ---- helpers ------------------------------------------------------------------------------- */
+
+void complain(struct json_decoder *d, uint32_t at, const char *path, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	size_t mark = json_enter(d, "%s%s", d->path[0] && path[0] ? "." : "", path);
+	json_fail_at(d, at, "%s", text);
+	json_leave(d, mark);
+}
+
+static int by_name_and_place(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+void complain_duplicates(struct json_decoder *d, struct named *names, size_t n, const char *path,
+			 const char *what)
+{
+	char shown[JSON_SHOWN];
+
+	qsort(names, n, sizeof(*names), by_name_and_place);
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(names[i].name, names[i - 1].name) == 0)
+			complain(d, names[i].at, path, "a second %s \"%s\"", what,
+				 json_shown(names[i].name, shown));
+	}
+}
+
+/* ---- ociVersion, root, names --------------------------------------------------------------- */
+
+/* One dot-separated list of SemVer identifiers; numbers without leading zeroes where NUMERIC. */
+static bool is_identifiers(const char *s, size_t len, bool no_zeroes)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i <= len; i++) {
+		if (i < len && s[i] != '.') {
+			if (!isalnum((unsigned char)s[i]) && s[i] != '-')
+				return false;
+			continue;
+		}
+		size_t n = i - start;
+		if (n == 0)
+			return false;
+		if (no_zeroes && n > 1 && s[start] == '0' && strspn(s + start, "0123456789") >= n)
+			return false;
+		start = i + 1;
+	}
+	return true;
+}
+
+/* SemVer 2.0.0; the core's numbers are few digits in every version that was and will be. */
+static bool is_semver(const char *s, char *ret_major)
+{
+	const char *p = s;
+
+	for (int i = 0; i < 3; i++) {
+		size_t n = strspn(p, "0123456789");
+		if (n == 0 || n > 9 || (n > 1 && *p == '0'))
+			return false;
+		p += n;
+		if (i == 0)
+			*ret_major = n == 1 ? *s : '?';
+		if (i < 2 && *p++ != '.')
+			return false;
+	}
+	size_t pre = *p == '-' ? strcspn(p, "+") : 0;
+	if (pre > 0 && !is_identifiers(p + 1, pre - 1, true))
+		return false;
+	p += pre;
+	return !*p || (*p == '+' && is_identifiers(p + 1, strlen(p + 1), false));
+}
+
+/* R-BUND-10 to R-BUND-12: any version with major 1; a newer minor is no reason to refuse. */
+static void check_version(struct json_decoder *d, const struct oci_config *c)
+{
+	const char *v = c->oci_version ? c->oci_version : "";
+	char shown[JSON_SHOWN];
+	char major;
+
+	if (!c->oci_version_at)
+		return;
+	if (!is_semver(v, &major))
+		complain(d, c->oci_version_at, "ociVersion",
+			 "expected a version such as \"1.2.1\", found string \"%s\"",
+			 json_shown(v, shown));
+	else if (major != '1')
+		complain(d, c->oci_version_at, "ociVersion",
+			 "version \"%s\" is not supported, expected 1.x.y", json_shown(v, shown));
+}
+
+/* C-ROOT-01, C-ROOT-02 */
+static void check_root(struct json_decoder *d, const struct oci_config *c)
+{
+	if (c->has_root && c->root_path && !*c->root_path)
+		complain(d, c->root_at, "root.path", "must not be empty");
+}
+
+/* Without a mount namespace of its own the container's read-only root would be the caller's. */
+static void check_root_readonly(struct json_decoder *d, const struct oci_config *c)
+{
+	if (c->root_readonly && !config_ns_new(c, OCI_NS_MOUNT))
+		complain(d, c->root_at, "root.readonly", "needs a new mount namespace");
+}
+
+#define UTS_NAME_MAX 64 /* __NEW_UTS_LEN */
+
+static void check_uts_name(struct json_decoder *d, const struct oci_config *c, const char *key,
+			   const char *name, uint32_t at)
+{
+	if (!name)
+		return;
+	if (strlen(name) > UTS_NAME_MAX)
+		complain(d, at, key, "longer than %d bytes", UTS_NAME_MAX);
+	/* By the text it would rename the caller; every runtime refuses (X-03, C-UTS-02). */
+	if (!c->linux_.ns[OCI_NS_UTS].present)
+		complain(d, at, key, "needs a namespace of type \"uts\"");
+}
+
+static void check_hostname(struct json_decoder *d, const struct oci_config *c)
+{
+	check_uts_name(d, c, "hostname", c->hostname, c->hostname_at);
+	check_uts_name(d, c, "domainname", c->domainname, c->domainname_at);
+}
+
+/* C-ANN-01, and D-14: there are no handlers, so asking for one must not be ignored. */
+static void check_annotations(struct json_decoder *d, const struct oci_config *c)
+{
+	for (size_t i = 0; i < c->annotations.n; i++) {
+		const struct json_pair *p = &c->annotations.v[i];
+
+		if (!*p->key)
+			complain(d, p->at, "annotations", "a key must not be empty");
+		else if (strcmp(p->key, "run.oci.handler") == 0)
+			complain(d, p->at, "annotations.run.oci.handler",
+				 "handlers are not supported");
+	}
+}
+
+/* ---- process, hooks ------------------------------------------------------------------------ */
+
+void check_env(struct json_decoder *d, const struct json_strings *env)
+{
+	char shown[JSON_SHOWN];
+
+	for (size_t i = 0; i < env->n; i++) {
+		const char *eq = strchr(env->v[i], '=');
+
+		if (eq && eq != env->v[i])
+			continue;
+		size_t mark = json_enter(d, ".env[%zu]", i);
+		json_fail_at(d, env->at[i], "expected NAME=value, found string \"%s\"",
+			     json_shown(env->v[i], shown));
+		json_leave(d, mark);
+	}
+}
+
+/* C-PROC-03 */
+static void check_cwd(struct json_decoder *d, const struct oci_config *c)
+{
+	const char *cwd = c->process.cwd;
+
+	if (c->process.present && (!cwd || *cwd != '/'))
+		complain(d, c->process.cwd_at, "process.cwd", "expected an absolute path");
+}
+
+/* C-PROC-08 */
+static void check_args(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct json_strings *args = &c->process.args;
+
+	if (!c->process.present)
+		return;
+	if (args->n == 0)
+		complain(d, c->process.at, "process.args", "at least one argument is required");
+	else if (!*args->v[0])
+		complain(d, args->at[0], "process.args[0]", "must not be empty");
+}
+
+/* C-PROC-06 */
+static void check_process_env(struct json_decoder *d, const struct oci_config *c)
+{
+	size_t mark = json_enter(d, "process");
+
+	check_env(d, &c->process.env);
+	json_leave(d, mark);
+}
+
+/* C-RLIM-02, C-RLIM-03 */
+static void check_rlimits(struct json_decoder *d, const struct oci_config *c)
+{
+	uint64_t seen = 0;
+
+	for (size_t i = 0; i < c->process.n_rlimits; i++) {
+		const struct oci_rlimit *r = &c->process.rlimits[i];
+		size_t mark = json_enter(d, "process.rlimits[%zu]", i);
+
+		if (seen & UINT64_C(1) << r->resource)
+			complain(d, r->at, "type", "a second limit of type \"%s\"", r->name);
+		if (r->soft > r->hard)
+			complain(d, r->at, "soft", "the soft limit is above the hard limit");
+		seen |= UINT64_C(1) << r->resource;
+		json_leave(d, mark);
+	}
+}
+
+/* R-HOOK-06; a hook's environment is exactly what is listed (I-26). */
+static void check_hooks(struct json_decoder *d, const struct oci_config *c)
+{
+	static const char *const names[HOOK_POINTS] = {
+		[HOOK_PRESTART] = "prestart",
+		[HOOK_CREATE_RUNTIME] = "createRuntime",
+		[HOOK_CREATE_CONTAINER] = "createContainer",
+		[HOOK_START_CONTAINER] = "startContainer",
+		[HOOK_POSTSTART] = "poststart",
+		[HOOK_POSTSTOP] = "poststop",
+	};
+
+	for (size_t point = 0; point < HOOK_POINTS; point++) {
+		for (size_t i = 0; i < c->hooks[point].n; i++) {
+			const struct oci_hook *h = &c->hooks[point].v[i];
+			size_t mark = json_enter(d, "hooks.%s[%zu]", names[point], i);
+
+			if (*h->path != '/')
+				complain(d, h->at, "path", "expected an absolute path");
+			check_env(d, &h->env);
+			json_leave(d, mark);
+		}
+	}
+}
+
+/* ---- mounts -------------------------------------------------------------------------------- */
+
+/* C-MOUNT-40: they would be made in the namespace of somebody else. */
+static void check_mounts_namespace(struct json_decoder *d, const struct oci_config *c)
+{
+	if (c->n_mounts == 0 || config_ns_new(c, OCI_NS_MOUNT))
+		return;
+	complain(d, c->mounts[0].at, "mounts",
+		 config_ns_join(c, OCI_NS_MOUNT) ?
+			 "need a new mount namespace: they would change the joined one" :
+			 "need a new mount namespace: they would change the caller's");
+}
+
+/* True when PATH can only mean the root directory. */
+static bool is_root_path(const char *path)
+{
+	size_t depth = 0;
+
+	while (*path) {
+		size_t n = strcspn(path, "/");
+		if (n == 2 && strncmp(path, "..", 2) == 0)
+			depth -= depth > 0;
+		else if (n > 0 && !(n == 1 && *path == '.'))
+			depth++;
+		path += n + (path[n] == '/');
+	}
+	return depth == 0;
+}
+
+/* C-MOUNT-06, C-MOUNT-07, C-MOUNT-25 */
+static void check_bind(struct json_decoder *d, const struct oci_mount *m)
+{
+	const struct oci_mount_options *o = &m->options;
+	char shown[JSON_SHOWN];
+
+	if (!m->source && !o->remount)
+		complain(d, m->at, "source", "required for a bind mount");
+	for (size_t i = 0; i < o->n_data; i++)
+		complain(d, o->data[i].at, "options",
+			 "file system option \"%s\" on a bind mount has no meaning",
+			 json_shown(o->data[i].key, shown));
+}
+
+/* C-MOUNT-09 */
+static void check_file_system(struct json_decoder *d, const struct oci_mount *m)
+{
+	if (!m->type)
+		complain(d, m->at, "type",
+			 "required unless the options have \"bind\", \"rbind\" or \"remount\"");
+	else if (strcmp(m->type, "bind") == 0)
+		complain(d, m->at, "type",
+			 "\"bind\" is no file system, add the option \"bind\" or \"rbind\"");
+}
+
+static void check_mounts(struct json_decoder *d, const struct oci_config *c)
+{
+	for (size_t i = 0; i < c->n_mounts; i++) {
+		const struct oci_mount *m = &c->mounts[i];
+		size_t mark = json_enter(d, "mounts[%zu]", i);
+
+		if (!*m->destination)
+			complain(d, m->at, "destination", "must not be empty");
+		else if (is_root_path(m->destination)) /* C-MOUNT-04 */
+			complain(d, m->at, "destination", "the root directory cannot be a target");
+		if (m->options.bind)
+			check_bind(d, m);
+		else if (!m->options.remount)
+			check_file_system(d, m);
+		if (m->options.tmpcopyup && (!m->type || strcmp(m->type, "tmpfs") != 0))
+			complain(d, m->at, "options", "\"tmpcopyup\" needs the type \"tmpfs\"");
+		json_leave(d, mark);
+	}
+}
+
+/* ---- valid, but not applied by this version ------------------------------------------------ */
+
+/* Each finder returns the position of the value, or 0. What asks for nothing is not found. */
+
+static uint32_t find_scheduler(const struct oci_config *c)
+{
+	return c->process.scheduler.present ? c->process.scheduler.at : 0;
+}
+
+static uint32_t find_io_priority(const struct oci_config *c)
+{
+	return c->process.io_priority.present ? c->process.io_priority.at : 0;
+}
+
+static uint32_t find_cpu_affinity(const struct oci_config *c)
+{
+	const struct oci_process *p = &c->process;
+
+	return p->exec_cpu_initial || p->exec_cpu_final ? p->exec_cpu_at : 0;
+}
+
+static uint32_t find_apparmor(const struct oci_config *c)
+{
+	return c->process.apparmor_profile ? c->process.apparmor_at : 0;
+}
+
+static uint32_t find_selinux(const struct oci_config *c)
+{
+	return c->process.selinux_label ? c->process.selinux_at : 0;
+}
+
+static uint32_t find_mount_label(const struct oci_config *c)
+{
+	return c->linux_.mount_label ? c->linux_.mount_label_at : 0;
+}
+
+/* Empty mappings without the option are what an older engine sends for "none". */
+static uint32_t find_idmap(const struct oci_config *c)
+{
+	for (size_t i = 0; i < c->n_mounts; i++) {
+		const struct oci_mount *m = &c->mounts[i];
+		if (m->options.idmap || m->options.ridmap || m->n_uid_map > 0 || m->n_gid_map > 0)
+			return m->at;
+	}
+	return 0;
+}
+
+static uint32_t find_net_devices(const struct oci_config *c)
+{
+	return c->linux_.n_net_devices > 0 ? c->linux_.net_devices[0].at : 0;
+}
+
+static uint32_t find_intel_rdt(const struct oci_config *c)
+{
+	return c->linux_.intel_rdt.present ? c->linux_.intel_rdt.at : 0;
+}
+
+static uint32_t find_memory_policy(const struct oci_config *c)
+{
+	return c->linux_.memory_policy.present ? c->linux_.memory_policy.at : 0;
+}
+
+static uint32_t find_personality(const struct oci_config *c)
+{
+	const struct oci_linux *l = &c->linux_;
+
+	return l->has_personality && l->personality != PER_LINUX ? l->personality_at : 0;
+}
+
+static uint32_t find_hugepages(const struct oci_config *c)
+{
+	return c->linux_.resources.n_hugepages > 0 ? c->linux_.resources.hugepages[0].at : 0;
+}
+
+static uint32_t find_rdma(const struct oci_config *c)
+{
+	return c->linux_.resources.n_rdma > 0 ? c->linux_.resources.rdma[0].at : 0;
+}
+
+/* docker sends an empty object, and a weight of 0 means "not set" (C-IO-01). */
+static uint32_t find_block_io(const struct oci_config *c)
+{
+	const struct oci_block_io *b = &c->linux_.resources.block_io;
+	size_t n = b->n_weight_devices + b->n_read_bps + b->n_write_bps + b->n_read_iops +
+		   b->n_write_iops;
+
+	return n > 0 || b->weight.v > 0 || b->leaf_weight.v > 0 ? b->at : 0;
+}
+
+static uint32_t find_notify(const struct oci_config *c)
+{
+	const struct oci_seccomp *s = &c->linux_.seccomp;
+
+	if (s->present && oci_seccomp_actions[s->default_action].value == SECCOMP_RET_USER_NOTIF)
+		return s->at;
+	for (size_t i = 0; i < s->n_rules; i++) {
+		if (oci_seccomp_actions[s->rules[i].action].value == SECCOMP_RET_USER_NOTIF)
+			return s->rules[i].at;
+	}
+	return 0;
+}
+
+/* clang-format off */
+static const struct unsupported {
+	const char *path;
+	uint32_t (*find)(const struct oci_config *c);
+} unsupported[] = {
+	{ "process.scheduler",              find_scheduler },
+	{ "process.ioPriority",             find_io_priority },
+	{ "process.execCPUAffinity",        find_cpu_affinity },
+	{ "process.apparmorProfile",        find_apparmor },
+	{ "process.selinuxLabel",           find_selinux },
+	{ "mounts: id-mapped mount",        find_idmap },
+	{ "linux.mountLabel",               find_mount_label },
+	{ "linux.netDevices",               find_net_devices },
+	{ "linux.intelRdt",                 find_intel_rdt },
+	{ "linux.memoryPolicy",             find_memory_policy },
+	{ "linux.personality.domain",       find_personality },
+	{ "linux.resources.hugepageLimits", find_hugepages },
+	{ "linux.resources.blockIO",        find_block_io },
+	{ "linux.resources.rdma",           find_rdma },
+	{ "linux.seccomp: SCMP_ACT_NOTIFY", find_notify },
+};
+/* clang-format on */
+
+/* I-12: a field that is present is applied in full, or the container does not start. */
+static void check_unsupported(struct json_decoder *d, const struct oci_config *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unsupported); i++) {
+		uint32_t at = unsupported[i].find(c);
+		if (at)
+			complain(d, at, unsupported[i].path, "not supported yet");
+	}
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+/* clang-format off */
+static const struct rule {
+	rule_fn *check;
+	unsigned needs; /* enum config_part */
+} rules[] = {
+	{ check_version,            PART_TOP },
+	{ check_root,               PART_ROOT },
+	{ check_root_readonly,      PART_ROOT | PART_NAMESPACES },
+	{ check_cwd,                PART_PROCESS },
+	{ check_args,               PART_PROCESS },
+	{ check_process_env,        PART_PROCESS },
+	{ check_rlimits,            PART_PROCESS },
+	{ check_hostname,           PART_TOP | PART_NAMESPACES },
+	{ check_mounts_namespace,   PART_MOUNTS | PART_NAMESPACES },
+	{ check_mounts,             PART_MOUNTS },
+	{ check_hooks,              PART_HOOKS },
+	{ check_annotations,        PART_ANNOTATIONS },
+	{ check_namespace_paths,    PART_NAMESPACES },
+	{ check_user_namespace,     PART_NAMESPACES | PART_ID_MAPS },
+	{ check_id_maps,            PART_ID_MAPS },
+	{ check_time_offsets,       PART_NAMESPACES | PART_LINUX },
+	{ check_devices,            PART_LINUX },
+	{ check_cgroups_path,       PART_LINUX },
+	{ check_masked_paths,       PART_NAMESPACES | PART_LINUX },
+	{ check_rootfs_propagation, PART_NAMESPACES | PART_LINUX },
+	{ check_sysctl,             PART_LINUX },
+	{ check_sysctl_owner,       PART_NAMESPACES | PART_LINUX },
+	{ check_sysctl_domainname,  PART_TOP | PART_LINUX },
+	{ check_memory,             PART_RESOURCES },
+	{ check_memory_swap,        PART_RESOURCES },
+	{ check_cpu,                PART_RESOURCES },
+	{ check_network,            PART_RESOURCES },
+	{ check_unified,            PART_RESOURCES },
+	{ check_seccomp_errno,      PART_SECCOMP },
+	{ check_seccomp_listener,   PART_SECCOMP },
+	{ check_unsupported,        0 },
+};
+/* clang-format on */
+
+void config_validate(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct config_walk *walk = d->user;
+	unsigned broken = walk ? walk->broken : 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		if (!(rules[i].needs & broken))
+			rules[i].check(d, c);
+	}
+}

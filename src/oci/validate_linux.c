@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "oci/validate-internal.h"
+
+/* ---- namespaces ---------------------------------------------------------------------------- */
+
+/* C-NS-05 */
+void check_namespace_paths(struct json_decoder *d, const struct oci_config *c)
+{
+	for (unsigned i = 0; i < OCI_NS_COUNT; i++) {
+		const struct oci_namespace *ns = &c->linux_.ns[i];
+
+		if (ns->path && *ns->path != '/')
+			complain(d, ns->at, "linux.namespaces",
+				 "the path of the \"%s\" namespace is not absolute",
+				 names_of(oci_namespaces, i));
+	}
+}
+
+/* C-UMAP-02, C-UMAP-03; with a joined namespace engines send its mappings too (C-UMAP-04). */
+void check_user_namespace(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct oci_linux *l = &c->linux_;
+	const struct oci_namespace *user = &l->ns[OCI_NS_USER];
+
+	if (!user->present && l->n_uid_map > 0)
+		complain(d, l->uid_map[0].at, "linux.uidMappings",
+			 "needs a namespace of type \"user\"");
+	if (!user->present && l->n_gid_map > 0)
+		complain(d, l->gid_map[0].at, "linux.gidMappings",
+			 "needs a namespace of type \"user\"");
+	if (config_ns_new(c, OCI_NS_USER) && (l->n_uid_map == 0 || l->n_gid_map == 0))
+		complain(d, user->at, "linux.namespaces",
+			 "a new user namespace needs 'uidMappings' and 'gidMappings'");
+	if (config_ns_join(c, OCI_NS_USER) && (l->n_uid_map == 0) != (l->n_gid_map == 0))
+		complain(d, user->at, "linux.namespaces",
+			 "'uidMappings' and 'gidMappings' must be given together");
+}
+
+#define ID_MAP_LINES_MAX 340 /* UID_GID_MAP_MAX_EXTENTS, kernel 4.15 */
+
+static bool overlap(uint64_t a, uint64_t b, uint64_t a_size, uint64_t b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+/* What map_write() in the kernel refuses (C-UMAP-01, S-74). */
+static void check_id_map(struct json_decoder *d, const char *path, const struct oci_id_map *v,
+			 size_t n)
+{
+	if (n > ID_MAP_LINES_MAX) {
+		complain(d, v[0].at, path, "%zu lines, the kernel takes %d", n, ID_MAP_LINES_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct oci_id_map *m = &v[i];
+		size_t mark = json_enter(d, "%s[%zu]", path, i);
+
+		if (m->size == 0)
+			complain(d, m->at, "size", "must not be 0");
+		if ((uint64_t)m->container_id + m->size > UINT32_MAX ||
+		    (uint64_t)m->host_id + m->size > UINT32_MAX)
+			complain(d, m->at, "", "the range goes beyond the largest id");
+		for (size_t j = 0; j < i; j++) {
+			if (overlap(m->container_id, v[j].container_id, m->size, v[j].size))
+				complain(d, m->at, "containerID", "overlaps with entry %zu", j);
+			if (overlap(m->host_id, v[j].host_id, m->size, v[j].size))
+				complain(d, m->at, "hostID", "overlaps with entry %zu", j);
+		}
+		json_leave(d, mark);
+	}
+}
+
+void check_id_maps(struct json_decoder *d, const struct oci_config *c)
+{
+	check_id_map(d, "linux.uidMappings", c->linux_.uid_map, c->linux_.n_uid_map);
+	check_id_map(d, "linux.gidMappings", c->linux_.gid_map, c->linux_.n_gid_map);
+}
+
+/* C-TIME-02, C-TIME-03: the offsets of a namespace are fixed once a process is in it. */
+void check_time_offsets(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct oci_linux *l = &c->linux_;
+
+	if ((l->monotonic.set || l->boottime.set) && !config_ns_new(c, OCI_NS_TIME))
+		complain(d, l->time_offsets_at, "linux.timeOffsets", "needs a new time namespace");
+}
+
+/* ---- devices, paths ------------------------------------------------------------------------ */
+
+struct placed_device {
+	const char *path; /* normalised */
+	const struct oci_device *device;
+};
+
+static int by_path(const void *a, const void *b)
+{
+	const struct placed_device *x = a, *y = b;
+	int order = strcmp(x->path, y->path);
+
+	return order ? order : (x->device->at > y->device->at) - (x->device->at < y->device->at);
+}
+
+static bool same_device(const struct oci_device *a, const struct oci_device *b)
+{
+	return a->type == b->type && a->major == b->major && a->minor == b->minor &&
+	       a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
+}
+
+/* S-75: two different entries for one path cannot both be what the container sees. The same entry
+ * twice is what containerd sends for a device of a privileged container. */
+void check_devices(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct oci_linux *l = &c->linux_;
+	struct placed_device *v = ARENA_NEW(d->arena, struct placed_device, l->n_devices);
+	char clean[4096], shown[JSON_SHOWN];
+
+	if (!v) {
+		config_oom(d);
+		return;
+	}
+	for (size_t i = 0; i < l->n_devices; i++) {
+		const char *path = l->devices[i].path;
+
+		/* An absolute path without ".." by now; only its spelling may differ. */
+		if (path_normalise(path, clean, sizeof(clean)) == 0 && strcmp(clean, path) != 0)
+			path = arena_strdup(d->arena, clean);
+		if (!path) {
+			config_oom(d);
+			return;
+		}
+		v[i] = (struct placed_device){ path, &l->devices[i] };
+	}
+	qsort(v, l->n_devices, sizeof(*v), by_path);
+	for (size_t i = 1; i < l->n_devices; i++) {
+		if (strcmp(v[i].path, v[i - 1].path) == 0 &&
+		    !same_device(v[i].device, v[i - 1].device))
+			complain(d, v[i].device->at, "linux.devices",
+				 "a second and different device at \"%s\"",
+				 json_shown(v[i].path, shown));
+	}
+}
+
+static void check_path_list(struct json_decoder *d, const struct oci_config *c, const char *key,
+			    const struct json_strings *paths)
+{
+	for (size_t i = 0; i < paths->n; i++) {
+		size_t mark = json_enter(d, "linux.%s[%zu]", key, i);
+
+		if (*paths->v[i] != '/') /* C-MASK-03 */
+			json_fail_at(d, paths->at[i], "expected an absolute path");
+		else if (strspn(paths->v[i], "/") == strlen(paths->v[i]))
+			json_fail_at(d, paths->at[i], "the root directory cannot be meant");
+		json_leave(d, mark);
+	}
+	if (paths->n > 0 && !config_ns_new(c, OCI_NS_MOUNT)) { /* C-MASK-06 */
+		size_t mark = json_enter(d, "linux.%s", key);
+		json_fail_at(d, paths->at[0], "needs a new mount namespace");
+		json_leave(d, mark);
+	}
+}
+
+void check_masked_paths(struct json_decoder *d, const struct oci_config *c)
+{
+	check_path_list(d, c, "maskedPaths", &c->linux_.masked_paths);
+	check_path_list(d, c, "readonlyPaths", &c->linux_.readonly_paths);
+}
+
+void check_rootfs_propagation(struct json_decoder *d, const struct oci_config *c)
+{
+	if (c->linux_.rootfs_propagation && !config_ns_new(c, OCI_NS_MOUNT))
+		complain(d, c->linux_.rootfs_propagation_at, "linux.rootfsPropagation",
+			 "needs a new mount namespace");
+}
+
+#define CGROUPS_PATH_MAX 4000 /* /proc/PID/cgroup shows PATH_MAX bytes */
+#define CGROUP_NAME_MAX	 255
+
+static bool is_printable(const char *s)
+{
+	for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* I-22, S-30, C-CGP-04: never leaves the hierarchy, never its root. */
+void check_cgroups_path(struct json_decoder *d, const struct oci_config *c)
+{
+	const char *path = c->linux_.cgroups_path;
+	const char *key = "linux.cgroupsPath";
+	uint32_t at = c->linux_.cgroups_path_at;
+	size_t segments = 0;
+
+	if (!path)
+		return;
+	if (!is_printable(path))
+		complain(d, at, key, "control characters are not allowed");
+	if (strlen(path) > CGROUPS_PATH_MAX)
+		complain(d, at, key, "longer than %d bytes", CGROUPS_PATH_MAX);
+	for (const char *p = path; *p;) {
+		size_t n = strcspn(p, "/");
+
+		if ((n == 1 && *p == '.') || (n == 2 && strncmp(p, "..", 2) == 0)) {
+			complain(d, at, key, "\".\" and \"..\" are not allowed");
+			return;
+		}
+		if (n > CGROUP_NAME_MAX) {
+			complain(d, at, key, "a name is longer than %d bytes", CGROUP_NAME_MAX);
+			return;
+		}
+		segments += n > 0;
+		p += n + (p[n] == '/');
+	}
+	if (segments == 0)
+		complain(d, at, key, "is the root of the hierarchy, which no container may use");
+}
+
+/* ---- sysctl -------------------------------------------------------------------------------- */
+
+#define SYSCTL_MAX 512 /* bytes of a key; the longest that exist are below 100 */
+
+/* KEY as a path below /proc/sys by the rule of sysctl(8) (C-SYSCTL-02): when the first separator is a
+ * dot, dots and slashes change places. False for keys that are none (I-11). */
+static bool sysctl_normalise(const char *key, char path[SYSCTL_MAX])
+{
+	size_t len = strlen(key);
+	bool dotted = key[strcspn(key, "./")] == '.';
+
+	if (len == 0 || len >= SYSCTL_MAX || !is_printable(key))
+		return false;
+	for (size_t i = 0; i <= len; i++) {
+		char c = key[i];
+		path[i] = !dotted ? c : c == '.' ? '/' : c == '/' ? '.' : c;
+	}
+	for (const char *p = path;;) {
+		size_t n = strcspn(p, "/");
+		if (n == 0 || (n == 1 && *p == '.') || (n == 2 && strncmp(p, "..", 2) == 0))
+			return false;
+		if (!p[n])
+			return true;
+		p += n + 1;
+	}
+}
+
+/* clang-format off */
+/* Which namespace owns a key (C-SYSCTL-03); a name that ends in '/' is a prefix. */
+static const struct name_value sysctl_owners[] = {
+	{ "net/",                       OCI_NS_NETWORK },
+	{ "fs/mqueue/",                 OCI_NS_IPC },
+	{ "kernel/msgmax",              OCI_NS_IPC },
+	{ "kernel/msgmnb",              OCI_NS_IPC },
+	{ "kernel/msgmni",              OCI_NS_IPC },
+	{ "kernel/sem",                 OCI_NS_IPC },
+	{ "kernel/shmall",              OCI_NS_IPC },
+	{ "kernel/shmmax",              OCI_NS_IPC },
+	{ "kernel/shmmni",              OCI_NS_IPC },
+	{ "kernel/shm_rmid_forced",     OCI_NS_IPC },
+	{ "kernel/domainname",          OCI_NS_UTS },
+	{ "user/",                      OCI_NS_USER },
+	{ NULL,                         0 },
+};
+/* clang-format on */
+
+static const struct name_value *sysctl_owner(const char *path)
+{
+	for (const struct name_value *row = sysctl_owners; row->name; row++) {
+		size_t n = strlen(row->name);
+		if (row->name[n - 1] == '/' ? str_starts(path, row->name) && path[n] :
+					      strcmp(path, row->name) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+static void complain_sysctl(struct json_decoder *d, const struct json_pair *p, const char *text)
+{
+	char shown[JSON_SHOWN];
+	size_t mark = json_enter(d, "linux.sysctl.%s", json_shown(p->key, shown));
+
+	json_fail_at(d, p->at, "%s", text);
+	json_leave(d, mark);
+}
+
+/* Form of keys and values, and that no two of them are the same setting. */
+void check_sysctl(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct json_map *map = &c->linux_.sysctl;
+	struct named *names = ARENA_NEW(d->arena, struct named, map->n);
+	size_t n = 0;
+	char path[SYSCTL_MAX];
+
+	if (!names) {
+		config_oom(d);
+		return;
+	}
+	for (size_t i = 0; i < map->n; i++) {
+		const struct json_pair *p = &map->v[i];
+
+		if (!sysctl_normalise(p->key, path)) {
+			complain_sysctl(d, p, "is no name of a kernel setting");
+			continue;
+		}
+		if (strchr(p->value, '\n'))
+			complain_sysctl(d, p, "a value must not contain a newline");
+		names[n].at = p->at;
+		names[n].name = arena_strdup(d->arena, path);
+		if (!names[n++].name) {
+			config_oom(d);
+			return;
+		}
+	}
+	complain_duplicates(d, names, n, "linux.sysctl", "value for");
+}
+
+/* I-11: only what belongs to a namespace that the container does not share with the caller. */
+void check_sysctl_owner(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct json_map *map = &c->linux_.sysctl;
+	char path[SYSCTL_MAX], text[80];
+
+	for (size_t i = 0; i < map->n; i++) {
+		const struct json_pair *p = &map->v[i];
+
+		if (!sysctl_normalise(p->key, path))
+			continue;
+		const struct name_value *owner = sysctl_owner(path);
+		if (strcmp(path, "kernel/hostname") == 0) { /* C-SYSCTL-04 */
+			complain_sysctl(d, p, "not allowed, use the field 'hostname'");
+		} else if (!owner) {
+			complain_sysctl(d, p, "belongs to the host, not to a namespace");
+		} else if (!c->linux_.ns[owner->value].present) {
+			(void)snprintf(text, sizeof(text), "needs a namespace of type \"%s\"",
+				       names_of(oci_namespaces, owner->value));
+			complain_sysctl(d, p, text);
+		}
+	}
+}
+
+/* C-SYSCTL-05 */
+void check_sysctl_domainname(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct json_map *map = &c->linux_.sysctl;
+	char path[SYSCTL_MAX];
+
+	for (size_t i = 0; c->domainname && i < map->n; i++) {
+		const struct json_pair *p = &map->v[i];
+
+		if (sysctl_normalise(p->key, path) && strcmp(path, "kernel/domainname") == 0 &&
+		    strcmp(p->value, c->domainname) != 0)
+			complain_sysctl(d, p, "differs from the field 'domainname'");
+	}
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of the steps is policy: these facts must survive every edit of the table (I-18). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "container/init.h"
+
+static size_t position(const char *name)
+{
+	const char *const *names = init_step_names();
+
+	for (size_t i = 0; names[i]; i++) {
+		if (strcmp(names[i], name) == 0)
+			return i;
+	}
+	fail_msg("no step '%s'", name);
+	return 0;
+}
+
+static void assert_order(const char *first, const char *second)
+{
+	if (position(first) >= position(second))
+		fail_msg("'%s' must come before '%s'", first, second);
+}
+
+/* C-SEC-19: only execve is subject to the container's filter. */
+static void seccomp_is_loaded_right_before_exec(void **state)
+{
+	(void)state;
+
+	assert_int_equal(position("seccomp") + 1, position("exec"));
+	assert_null(init_step_names()[position("exec") + 1]);
+}
+
+/* C-MASK-08, C-SYSCTL-01: masks hide what sysctl writes to. */
+static void masks_come_after_sysctl(void **state)
+{
+	(void)state;
+
+	assert_order("sysctl", "protection");
+}
+
+/* C-CAP-07: dropping the bounding set needs CAP_SETPCAP. */
+static void bounding_set_drops_before_the_user_changes(void **state)
+{
+	(void)state;
+
+	assert_order("bounding set", "user");
+	assert_order("user", "capabilities");
+	assert_order("capabilities", "no new privileges");
+}
+
+/* R-HOOK-20: createContainer hooks see the host's tree; R-HOOK-03: after the host's hooks. */
+static void container_hooks_run_before_pivot_root(void **state)
+{
+	(void)state;
+
+	assert_order("host hooks", "createContainer");
+	assert_order("mounts", "host hooks");
+	assert_order("createContainer", "pivot root");
+}
+
+/* R-LIFE-07: a missing executable fails create. */
+static void executable_is_looked_up_as_the_user_before_ready(void **state)
+{
+	(void)state;
+
+	assert_order("user", "executable");
+	assert_order("working directory", "executable");
+	assert_order("executable", "ready");
+}
+
+/* I-08, CVE-2024-21626: no descriptor of the host when the working directory is entered. */
+static void host_descriptors_close_before_the_working_directory(void **state)
+{
+	(void)state;
+
+	assert_order("pivot root", "descriptors");
+	assert_order("descriptors", "working directory");
+}
+
+/* C-RLIM-04: a small limit must not starve the set-up or the hooks. */
+static void rlimits_come_after_the_hooks(void **state)
+{
+	(void)state;
+
+	assert_order("startContainer", "rlimits");
+	assert_order("ready", "wait for start");
+	assert_order("wait for start", "startContainer");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(seccomp_is_loaded_right_before_exec),
+		cmocka_unit_test(masks_come_after_sysctl),
+		cmocka_unit_test(bounding_set_drops_before_the_user_changes),
+		cmocka_unit_test(container_hooks_run_before_pivot_root),
+		cmocka_unit_test(executable_is_looked_up_as_the_user_before_ready),
+		cmocka_unit_test(host_descriptors_close_before_the_working_directory),
+		cmocka_unit_test(rlimits_come_after_the_hooks),
+	};
+
+	return cmocka_run_group_tests_name("init", tests, NULL, NULL);
+}
