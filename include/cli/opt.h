@@ -38,6 +38,8 @@ struct opt {
 /* What to parse; filled by the caller. */
 struct opt_scan {
 	const struct opt *table;
+	const struct opt
+		*global; /* for a message only: options that belong before the command, or NULL */
 	bool stop_at_operand; /* the first operand ends the options; else they may follow it */
 	void *base;           /* the caller's struct */
 	char **argv;          /* words without the program's name; afterwards the operands */

@@ -6,8 +6,8 @@
  *   created   process alive, start.sock exists                             start kill delete state
  *   running   process alive, no start.sock, cgroup not frozen              kill state delete
  * --force paused    process alive, no start.sock, cgroup frozen                  kill state delete
- * --force stopped   process gone, or a record "creating" without a creator       delete state
- *   unknown   no readable record                                           delete --force
+ * --force stopped   process gone, or a record "creating" without a creator       delete state *
+ * unknown   no readable state.json, or none while processes run          delete --force
  *
  * "Alive" means: the recorded pid has the recorded start time and is no zombie (R-STATE-13, -14).
  */

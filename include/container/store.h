@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* container/store.h - the state directory: <root>/<id>/
- *
- *   state.json   the record below; replaced atomically
+ * *   claim.json   the record with phase "creating": written ahead, kept as it was at the clone
+ *   state.json   the record with phase "created"; both replaced atomically
  *   config.json  the bytes that create parsed: later edits of the bundle do not matter (R-BUND-15)
  *   start.sock   where the created process waits for `start`; gone once it was released
  *
@@ -80,8 +80,9 @@ void store_unlock(struct store *s);
 bool store_is_locked(const struct store *s);
 
 int store_write(const struct store *s, const struct record *r, struct err *err) MUST_CHECK;
-/* Returns 1 with *ret, 0 when there is no record or it is damaged (*err says why), -1 on failure.
- */
+/* Reads the newer of the two records. Returns 1 with *ret, 0 when it is damaged (*err says why;
+ * *ret then holds the older record if that one is readable, else its id is NULL), -1 on failure. A
+ * deleted state.json looks like a create that was killed; status_of() asks the cgroup. */
 int store_read(const struct store *s, struct arena *a, struct record *ret,
 	       struct err *err) MUST_CHECK;
 

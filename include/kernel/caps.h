@@ -3,7 +3,7 @@
  *
  * Order in the child (I-17, I-18): bounding set dropped while CAP_SETPCAP is there, keep-caps set, ids
  * changed, then the three process sets, then ambient. Absent sets are empty; inheritable and ambient
- * are never invented (CVE-2022-29162). Every set is read back; a difference is fatal (I-10). */
+ * are never invented (CVE-2022-29162). The process sets are read back; a difference is fatal (I-10). */
 #pragma once
 
 #include <stdbool.h>

@@ -2,14 +2,14 @@
 /* kernel/mount.h - one entry of `mounts`: plan in the parent, apply in the child
  *
  * plan: the source of a bind is opened before the clone, so a missing one is a config error with
- *   line and column and nothing to undo (I-04). A privileged parent already takes a detached copy of
- *   the tree (open_tree OPEN_TREE_CLONE), from the caller's mount namespace, where a 0700 parent
+ *   line and column and nothing to undo (I-04). A privileged parent already takes a detached copy
+ * of the tree (open_tree OPEN_TREE_CLONE), from the caller's mount namespace, where a 0700 parent
  *   directory or a user namespace cannot be in the way (C-MOUNT-41), and gives it all attributes.
  *   Without privilege the child repeats the open in its own mount namespace and compares device and
  *   inode.
  * apply: file systems are built detached (fsopen, fsconfig, fsmount), get all attributes and their
- *   propagation before they are visible, and are attached by move_mount onto a target descriptor that
- *   was resolved beneath the root exactly once (I-01, I-02). No string is looked up twice. */
+ *   propagation before they are visible, and are attached by move_mount onto a target descriptor
+ * that was resolved beneath the root exactly once (I-01, I-02). No string is looked up twice. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,9 +23,9 @@
 
 struct mount_plan {
 	const struct oci_mount *config;
-	size_t index;  /* in `mounts`, for messages */
-	int tree;      /* owned: detached copy of the bind source with attributes set, or -1 */
-	int source;    /* owned: O_PATH of the bind source (when there is no tree), or -1 */
+	size_t index; /* in `mounts`, for messages */
+	int tree;     /* owned: detached copy of the bind source with attributes set, or -1 */
+	int source;   /* owned: O_PATH of the bind source (when there is no tree), or -1 */
 	bool source_is_dir;
 	uint64_t source_dev, source_ino; /* what the child must find again when it opens by path */
 	const char *source_path; /* absolute; relative ones are relative to the bundle (D-25) */
@@ -40,16 +40,19 @@ struct mount_plan {
 /* Facts that decide how mounts are made. */
 struct mount_context {
 	bool new_user_ns;   /* or joined: superblocks belong to it */
-	bool own_cgroup_ns; /* new cgroup namespace: a fresh cgroup2 mount shows the container's subtree;
-			     * without one the own subtree is bound (I-23, C-CGP-12) */
-	int cgroup_tree;    /* lent: detached copy of the container's cgroup directory, or -1 */
-	int cgroup_dir;     /* lent: O_PATH|O_DIRECTORY of it, or -1 */
+	bool own_cgroup_ns; /* new cgroup namespace: a fresh cgroup2 mount shows the container's
+			     * subtree; without one the own subtree is bound (I-23, C-CGP-12) */
+	int cgroup_dir;     /* lent: descriptor of the container's cgroup directory, or -1 */
 	uint64_t root_dev, root_ino; /* of the container's root, which is no target (C-MOUNT-04) */
 };
 
 /* BUNDLEFD resolves relative sources. Messages name mounts[i] and the position in config.json. */
 int mount_plan_build(const struct oci_config *c, size_t index, int bundlefd, const char *bundle,
 		     struct arena *a, struct mount_plan *ret, struct err *err) MUST_CHECK;
+/* For a mount of type cgroup without a cgroup namespace: its tree becomes a copy of the container's
+ * cgroup directory. Does nothing when the caller lacks the privilege. */
+int mount_plan_cgroup(const struct oci_config *c, struct mount_plan *p, int cgroup_dirfd,
+		      struct err *err) MUST_CHECK;
 void mount_plan_done(struct mount_plan *p);
 
 /* Makes the mount below ROOTFD (an O_PATH descriptor of the container's root in the child's mount
@@ -57,11 +60,11 @@ void mount_plan_done(struct mount_plan *p);
  * (C-MOUNT-29). Refused: a target of type proc or sysfs behind a symbolic link (I-03,
  * CVE-2019-19921), any other mount inside /proc except the closed list of C-MOUNT-05. */
 int mount_apply(const struct oci_config *c, const struct mount_plan *p,
-		const struct mount_context *ctx, int rootfd, int *ret_late, struct err *err)
-	MUST_CHECK;
+		const struct mount_context *ctx, int rootfd, int *ret_late,
+		struct err *err) MUST_CHECK;
 
-/* After all mounts and devices: read-only flag of a mount with finish_read_only. LATE is the descriptor
- * that mount_apply() has put into *ret_late (left alone for other mounts): the destination is not
- * looked up again, somebody could have changed what it leads to. */
+/* After all mounts and devices: read-only flag of a mount with finish_read_only. LATE is the
+ * descriptor that mount_apply() has put into *ret_late (left alone for other mounts): the
+ * destination is not looked up again, somebody could have changed what it leads to. */
 int mount_finish(const struct oci_config *c, const struct mount_plan *p, int late,
 		 struct err *err) MUST_CHECK;

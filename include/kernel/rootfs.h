@@ -2,19 +2,16 @@
 /* kernel/rootfs.h - the container's file tree, from root.path to pivot_root
  *
  * Order in the child (each a step of container/init.h):
- *   attach    whole mount namespace private (I-02, S-44), the root tree attached on its own path, so that
- *             createContainer hooks find the mounts below it (R-HOOK-20)
- *   mounts    config order
- *   devices   nodes and links of /dev
- *   console   (with a terminal)
- *   pivot     pivot_root(".", "."), old root detached
- *   protect   read-only paths, then masked paths, then read-only tmpfs mounts, root.readonly,
- *             rootfsPropagation: after sysctl, because they hide it (C-MASK-08)
- * The container's mount namespace never propagates to the host: the tree is built private or slave;
+ *   attach    whole mount namespace private (I-02, S-44), the root tree attached on its own path,
+ * so that createContainer hooks find the mounts below it (R-HOOK-20) mounts    config order devices
+ * nodes and links of /dev console   (with a terminal) pivot     pivot_root(".", "."), old root
+ * detached protect   read-only paths, then masked paths, then read-only tmpfs mounts,
+ * root.readonly, rootfsPropagation: after sysctl, because they hide it (C-MASK-08) The container's
+ * mount namespace never propagates to the host: the tree is built private or slave;
  * rootfsPropagation "shared" makes a new peer group at the end.
  *
- * Without a new mount namespace (inherited or joined) nothing is mounted: the process is chrooted into
- * root.path; config_validate() has refused mounts, masks and read-only settings. */
+ * Without a new mount namespace (inherited or joined) nothing is mounted: the process is chrooted
+ * into root.path; config_validate() has refused mounts, masks and read-only settings. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,7 +34,6 @@ struct rootfs_plan {
 	struct mount_plan *mounts;
 	size_t n_mounts;
 	int *late; /* n_mounts numbers of the child's: mounts that become read-only at the end */
-	int cgroup_tree; /* owned: what context.cgroup_tree lends */
 };
 
 struct rootfs_request {
@@ -47,12 +43,13 @@ struct rootfs_request {
 	bool no_pivot;
 };
 
-/* Opens root.path (a directory; a symbolic link is followed once, C-ROOT-04) and all bind sources. */
+/* Opens root.path (a directory; a symbolic link is followed once, C-ROOT-04) and all bind sources.
+ */
 int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct rootfs_plan *ret,
 		      struct err *err) MUST_CHECK;
 
-/* Once the cgroup directory exists (O_PATH or readable DIRFD, may be -1 when there is none): prepares the
- * bind for a `cgroup` mount without a cgroup namespace. */
+/* Once the cgroup directory exists (O_PATH or readable DIRFD, may be -1 when there is none):
+ * prepares the bind for a `cgroup` mount without a cgroup namespace. */
 int rootfs_plan_cgroup(struct rootfs_plan *p, int cgroup_dirfd, struct err *err) MUST_CHECK;
 void rootfs_plan_done(struct rootfs_plan *p);
 
@@ -61,10 +58,13 @@ void rootfs_plan_done(struct rootfs_plan *p);
 struct rootfs {
 	int fd;      /* owned: O_PATH of the root in the child's mount namespace */
 	int dev;     /* owned: O_PATH of the container's /dev, or -1 until rootfs_devices() */
-	bool own_ns;   /* the mount namespace is the container's own: only then anything is mounted */
+	bool own_ns; /* the mount namespace is the container's own: only then anything is mounted */
 	bool host_dev; /* /dev is a bind from the host: nothing is made in it (R-LNX-08) */
 };
-#define ROOTFS_INIT { .fd = -1, .dev = -1 }
+#define ROOTFS_INIT                                                                                \
+	{                                                                                          \
+		.fd = -1, .dev = -1                                                                \
+	}
 
 int rootfs_attach(const struct rootfs_plan *p, struct rootfs *r, struct err *err) MUST_CHECK;
 int rootfs_mounts(const struct rootfs_plan *p, struct rootfs *r, struct err *err) MUST_CHECK;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "base/str.h"
+
 /* Theory of operation
  *
  * yajl checks the grammar and calls back once for each value; its callbacks append to a flat array
@@ -433,27 +435,36 @@ static int check_duplicates(struct parse *p)
 
 /* ---- the parser ---------------------------------------------------------------------------- */
 
+/* Where the text is wrong for which yajl gives REASON: its own offset is behind a bad character and
+ * somewhere in or behind a token that it did not expect. */
+static size_t syntax_position(const struct parse *p, const char *reason, bool lexical)
+{
+	size_t at = yajl_get_bytes_consumed(p->yajl);
+
+	if (lexical)
+		return at - (at > 0 && str_starts(reason, "invalid char in"));
+	if (str_starts(reason, "trailing"))
+		return skip(p->doc, p->end, " \t\n\r");
+	if (at > 0 && memchr("{}[],:", p->doc->text[at - 1], 6))
+		return at - 1;
+	return skip(p->doc, p->end, " \t\n\r,:");
+}
+
 /* Reports yajl's own complaint: "parse error: unallowed token …\n". */
 static int report_syntax(struct parse *p)
 {
-	size_t at = yajl_get_bytes_consumed(p->yajl);
 	unsigned char *text = yajl_get_error(p->yajl, 0, NULL, 0);
 	const char *reason = text ? (const char *)text : "";
 	const char *colon = strstr(reason, "error: ");
-	bool lexical = strncmp(reason, "lexical", 7) == 0;
+	bool lexical = str_starts(reason, "lexical");
 	char line[128];
 
 	if (colon)
 		reason = colon + strlen("error: ");
-	(void)snprintf(line, sizeof(line), "syntax error: %.*s", (int)strcspn(reason, "\n"),
+	(void)snprintf(line, sizeof(line), "syntax error: %.*s", (int)strcspn(reason, ".\n"),
 		       reason);
+	size_t at = syntax_position(p, reason, lexical);
 	yajl_free_error(p->yajl, text);
-
-	/* A misplaced word or string is shown at its start, a bracket or comma where it is. */
-	if (!lexical && at > 0 && memchr("{}[],:", p->doc->text[at - 1], 6))
-		at--;
-	else if (!lexical)
-		at = skip(p->doc, p->end, " \t\n\r,:");
 	return parse_fail(p, at, line);
 }
 

@@ -145,6 +145,7 @@ static int parse_command(struct cli *c, const struct command *cmd, struct opt_sc
 			 struct err *err)
 {
 	s->table = cmd->opts;
+	s->global = cli_global_options;
 	s->stop_at_operand = cmd->stop_at_operand;
 	int r = opt_parse(s, err);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 #include "cli/passwd.h"
+#include "oci/features.h"
 
 /* clang-format off */
 static const struct opt list_opts[] = {
@@ -114,7 +115,8 @@ static void print_json(struct str *out, const struct container_info *infos, size
 	str_add(out, "]\n");
 }
 
-/* Owners' names, and the annotations where state_print() looks for them. */
+/* Owners' names, the annotations where state_print() looks for them, and for a broken entry what
+ * the document must have. */
 static int complete(struct arena *a, struct container_info *infos, size_t n, struct err *err)
 {
 	const char *users = n > 0 ? passwd_load(a) : "";
@@ -123,6 +125,10 @@ static int complete(struct arena *a, struct container_info *infos, size_t n, str
 		struct container_info *info = &infos[i];
 
 		info->state.annotations = &info->annotations;
+		if (!info->state.oci_version)
+			info->state.oci_version = OCI_VERSION_MAX;
+		if (!info->state.bundle)
+			info->state.bundle = "";
 		info->state.owner = passwd_name(users, info->owner, a);
 		if (!info->state.owner)
 			return err_oom(err);

@@ -99,5 +99,7 @@ unsigned env_count_listen_fds(const char *fds, const char *pid, pid_t self)
 
 unsigned env_listen_fds(void)
 {
-	return env_count_listen_fds(getenv("LISTEN_FDS"), getenv("LISTEN_PID"), getpid());
+	const char *fds = getenv("LISTEN_FDS");
+
+	return fds ? env_count_listen_fds(fds, getenv("LISTEN_PID"), getpid()) : 0;
 }

@@ -61,22 +61,20 @@ static int open_log(const struct cli *c, struct err *err)
 	return log_open(&o, err);
 }
 
-/* "config.json:41:17: ..." */
+/* Begins with a place: "config.json:41:17: ...". */
 static bool has_position(const char *msg)
 {
 	static const char digits[] = "0123456789";
+	const char *p = msg + strcspn(msg, ":");
 
-	for (const char *p = strchr(msg, ':'); p; p = strchr(p + 1, ':')) {
-		size_t line = strspn(p + 1, digits);
-		if (line == 0 || p[1 + line] != ':')
-			continue;
-
-		size_t column = strspn(p + 2 + line, digits);
-		if (column > 0 && str_starts(p + 2 + line + column, ": "))
-			return true;
+	for (int i = 0; i < 2; i++) {
+		size_t len = *p == ':' ? strspn(p + 1, digits) : 0;
+		if (len == 0)
+			return false;
+		p += 1 + len;
 	}
 
-	return false;
+	return str_starts(p, ": ");
 }
 
 /* Adds which command on which container. A list of mistakes in a config stays as it is, so that

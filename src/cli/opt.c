@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/arena.h"
+
 /* Longer than the longest table; only bounds the list of candidates for "did you mean". */
 #define MAX_OPTIONS 32
 
@@ -111,19 +113,25 @@ static int set(const struct word *w, void *base, struct err *err)
 	return err_set(err, ERR_BUG, "option '%s' has no type", w->opt->name);
 }
 
-static int fail_unknown(const struct opt *table, const char *word, struct err *err)
+static int fail_unknown(const struct opt_scan *s, const char *word, struct err *err)
 {
 	const char *names[MAX_OPTIONS];
 	AUTO_STR name = STR_INIT;
 	size_t n = 0;
 	int len = (int)strcspn(word, "=");
 
-	for (const struct opt *o = table; o->name && n < MAX_OPTIONS; o++)
+	for (const struct opt *o = s->table; o->name && n < MAX_OPTIONS; o++)
 		names[n++] = o->name;
 	str_addf(&name, "%.*s", len, word);
-
 	const char *text = str_text(&name);
-	const char *nearest = text ? str_nearest(text + strspn(text, "-"), names, n) : NULL;
+	if (!text)
+		return err_oom(err);
+	text += strspn(text, "-");
+
+	if (s->global && find_long(s->global, text, strlen(text)))
+		return err_set(err, ERR_USAGE, "global option '%.*s' belongs before the command",
+			       len, word);
+	const char *nearest = str_nearest(text, names, n);
 	if (nearest)
 		return err_set(err, ERR_USAGE, "unknown option '%.*s', did you mean '--%s'?", len,
 			       word, nearest);
@@ -159,7 +167,7 @@ static int parse_cluster(struct opt_scan *s, size_t *i, struct err *err)
 		};
 
 		if (!w.opt)
-			return fail_unknown(s->table, text, err);
+			return fail_unknown(s, text, err);
 		if (takes_value(w.opt)) {
 			/* Both -bDIR and -b=DIR are in use. */
 			if (p[1] != '\0')
@@ -190,7 +198,7 @@ static int parse_option(struct opt_scan *s, size_t *i, struct err *err)
 	if (w.opt)
 		return set_with_next(&w, s, i, err);
 	if (text[1] == '-')
-		return fail_unknown(s->table, text, err);
+		return fail_unknown(s, text, err);
 
 	return parse_cluster(s, i, err);
 }

@@ -61,12 +61,24 @@ static bool owes_poststop(const struct opened *o)
 	       (o->record.phase == PHASE_CREATED || o->record.hooks_began);
 }
 
+/* Without a cgroup only state.json knows the process: no success may be claimed that nobody can see
+ * (S-78). */
+static int check_traceable(const struct opened *o, const struct err *damage, struct err *err)
+{
+	if (o->has_record || !o->record.id || o->record.cgroup)
+		return 0;
+	return err_set(
+		err, ERR_STATE,
+		"the container has no cgroup and its state.json is damaged (%.200s): end its processes and "
+		"remove the directory '%s' of the state root by hand",
+		damage->msg, o->store.id);
+}
+
 int opened_destroy(struct opened *o, struct err *err)
 {
 	if (end_process(o, err) < 0 || remove_cgroup(o, err) < 0)
 		return -1;
-	if (o->has_record && owes_poststop(o) &&
-	    opened_hooks(o, HOOK_POSTSTOP, STATUS_STOPPED, true, err) < 0)
+	if (owes_poststop(o) && opened_hooks(o, HOOK_POSTSTOP, STATUS_STOPPED, true, err) < 0)
 		return -1;
 	return store_remove(&o->store, err);
 }
@@ -80,6 +92,9 @@ int container_delete(int rootfd, const char *id, bool force, struct err *err)
 		return force && unknown ? 0 : -1;
 	}
 	if (!force && check_status(&o, err) < 0)
+		return -1;
+	struct err damage = *err;
+	if (check_traceable(&o, &damage, err) < 0)
 		return -1;
 	return opened_destroy(&o, err);
 }

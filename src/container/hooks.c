@@ -192,11 +192,11 @@ static int hook_run_piped(const struct oci_hook *h, int statefd, struct hook_pip
 	if (RETRY(read(pipes->exec[0], &exec_errno, sizeof(exec_errno))) != sizeof(exec_errno))
 		exec_errno = 0;
 
-	int ended = hook_wait(&p, pipes->out[0], h->timeout_s, &o);
+	int ended = hook_wait(&p, pipes->out[0], h->timeout_s,
+			      &o); /* lint: a group has no pidfd; its leader is not reaped yet, so
+				      the number is still its own */
 	if (!ended)
-		(void)kill(
-			-p.pid,
-			SIGKILL); /* the leader is not reaped yet, so the group is still its own */
+		(void)kill(-p.pid, SIGKILL); /* lint: see above */
 	int code = proc_reap(&p);
 	if (!ended)
 		return err_set(err, ERR_HOOK, "'%s' did not end within its timeout of %lld s",

@@ -50,8 +50,9 @@ int step_descriptors(struct init *in, struct err *err)
 	const size_t n = ARRAY_LEN(keep);
 	unsigned from = 3 + in->plan->keep_fds;
 
-	/* From here to execve, `exec` may bring processes into our namespaces: none may look into this one
-	 * (CVE-2016-9962). The ids may stay the same, so the kernel would not do it by itself. */
+	/* From here to execve, `exec` may bring processes into our namespaces: none may look into
+	 * this one (CVE-2016-9962). The ids may stay the same, so the kernel would not do it by
+	 * itself. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "make the set-up undumpable");
 	fd_close(&in->root.dev);
@@ -81,7 +82,7 @@ static void reopen_null(struct init *in, int fd)
 	    !device_is(null, 1, 3))
 		return;
 	(void)fcntl(null, F_SETFL, 0);
-	(void)dup2(null, fd);
+	(void)dup2(null, fd); /* lint: FD is 0, 1 or 2, for the program */
 }
 
 /* A non-root program may want to reopen /dev/stdout (C-USER-05). Never a null device or a regular

@@ -17,7 +17,7 @@ int opened_begin(int rootfd, const char *id, bool lock, struct opened *ret, stru
 	if (store_check_id(id, err) < 0 || store_open(rootfd, id, lock, &o->store, err) < 0)
 		return -1;
 	int rc = store_read(&o->store, &o->arena, &o->record, err);
-	if (rc == 0 && store_is_locked(&o->store) && !lock) {
+	if (rc == 0 && !o->record.id && !lock && store_is_locked(&o->store)) {
 		/* Claimed a moment ago, the record is not written yet. */
 		o->status = STATUS_CREATING;
 		return 0;
@@ -42,7 +42,7 @@ void opened_done(struct opened *o)
 int opened_cgroup(const struct opened *o, struct cgroup_hierarchy *h, struct cgroup *cg,
 		  struct err *err)
 {
-	if (!o->has_record || !o->record.cgroup)
+	if (!o->record.cgroup)
 		return 0;
 	if (cgroup_hierarchy_open(h, err) < 0)
 		return -1;

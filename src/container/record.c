@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* state.json: the record of container/store.h as text and back */
+/* claim.json and state.json: the record of container/store.h as text and back */
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -64,7 +64,8 @@ int store_write(const struct store *s, const struct record *r, struct err *err)
 	const char *text = str_text(&b);
 	if (!text)
 		return err_oom(err);
-	return file_replace_at(s->dir, "state.json", text, b.len, 0600, err);
+	return file_replace_at(s->dir, r->phase == PHASE_CREATED ? "state.json" : "claim.json",
+			       text, b.len, 0600, err);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -109,23 +110,23 @@ static const struct json_field record_fields[] = {
 /* clang-format on */
 #undef F
 
-static int parse_record(const char *text, size_t len, struct arena *a, struct record *ret,
-			struct err *err)
+static int parse_record(const char *name, const char *text, size_t len, struct arena *a,
+			struct record *ret, struct err *err)
 {
 	struct json_doc doc;
 	struct raw_record raw = { .phase = NULL };
 
-	if (json_parse(&doc, "state.json", text, len, a, err) < 0)
+	if (json_parse(&doc, name, text, len, a, err) < 0)
 		return -1;
 	if (doc.nodes[0].type != JSON_OBJECT)
-		return err_set(err, ERR_STATE, "state.json holds no object");
+		return err_set(err, ERR_STATE, "%s holds no object", name);
 
 	struct json_decoder d = { .doc = &doc, .arena = a, .err = err };
 	json_decode(&d, &doc.nodes[0], record_fields, &raw);
 	if (d.n_errors)
 		return -1;
 	if (raw.version != RECORD_VERSION)
-		return err_set(err, ERR_STATE, "state.json has version %u, this program knows %d",
+		return err_set(err, ERR_STATE, "%s has version %u, this program knows %d", name,
 			       raw.version, RECORD_VERSION);
 
 	*ret = raw.r;
@@ -137,15 +138,31 @@ static int parse_record(const char *text, size_t len, struct arena *a, struct re
 	return 0;
 }
 
-int store_read(const struct store *s, struct arena *a, struct record *ret, struct err *err)
+/* 1 with *ret; 0: damaged, errno is ENOENT when it is not there at all; -1: we lack the means to
+ * read. */
+static int read_file(const struct store *s, const char *name, struct arena *a, struct record *ret,
+		     struct err *err)
 {
 	char *text;
 	size_t len;
 
-	if (file_read_at(s->dir, "state.json", RECORD_MAX_BYTES, a, &text, &len, err) < 0) {
-		if (errno == ENOMEM || errno == EMFILE || errno == ENFILE)
-			return -1;
-		return 0;
-	}
-	return parse_record(text, len, a, ret, err) == 0 ? 1 : 0;
+	if (file_read_at(s->dir, name, RECORD_MAX_BYTES, a, &text, &len, err) < 0)
+		return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? -1 : 0;
+	if (parse_record(name, text, len, a, ret, err) == 0)
+		return 1;
+	errno = EINVAL;
+	return 0;
+}
+
+int store_read(const struct store *s, struct arena *a, struct record *ret, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+
+	*ret = (struct record){ .id = NULL };
+	int rc = read_file(s, "state.json", a, ret, err);
+	if (rc != 0)
+		return rc;
+	bool missing = errno == ENOENT;
+	rc = read_file(s, "claim.json", a, ret, missing ? err : &ignored);
+	return rc < 0 || missing ? rc : 0;
 }

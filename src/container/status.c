@@ -6,6 +6,29 @@
 
 #include "kernel/cgroup.h"
 
+/* A create that was killed leaves no process: it would have ended with its runtime. Processes in
+ * the cgroup mean that a container runs whose state.json somebody has removed. */
+static int status_without_creator(const struct record *r, enum status *ret, struct err *err)
+{
+	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
+	struct cgroup cg = CGROUP_INIT;
+	AUTO_ARENA a = ARENA_INIT;
+	size_t n = 0;
+	pid_t *pids;
+	int rc = 0;
+
+	if (r->cgroup && r->cgroup_ino && cgroup_hierarchy_open(&h, err) == 0)
+		rc = cgroup_open(&h, r->cgroup, r->cgroup_ino, r->cgroup_created, &cg, err);
+	if (rc == 1)
+		rc = cgroup_pids(&cg, &a, &pids, &n, err);
+	cgroup_done(&cg);
+	cgroup_hierarchy_done(&h);
+	*ret = n ? STATUS_UNKNOWN : STATUS_STOPPED;
+	if (n)
+		err_set(err, ERR_STATE, "state.json is missing, %zu processes are running", n);
+	return rc < 0 ? -1 : 0;
+}
+
 /* Best effort: a cgroup that cannot be asked does not make a running container anything else. */
 static bool is_frozen(const struct record *r)
 {
@@ -34,11 +57,12 @@ int status_of(const struct store *s, const struct record *r, enum status *ret,
 		*ret = STATUS_CREATING;
 		return 0;
 	}
+	if (r->phase == PHASE_CREATING)
+		return status_without_creator(r, ret, err);
 	int alive = r->pid > 0 ? proc_open(r->pid, r->start_time, &p, err) : 0;
 	if (alive < 0)
 		return -1;
-
-	if (!alive || r->phase == PHASE_CREATING)
+	if (!alive)
 		*ret = STATUS_STOPPED;
 	else if (fstatat(s->dir, "start.sock", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		*ret = STATUS_CREATED;

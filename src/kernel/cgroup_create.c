@@ -89,22 +89,29 @@ static int step(struct walk *w, const char *name, size_t len, struct err *err)
 	memcpy(component, name, len);
 	component[len] = '\0';
 
-	if (cgroup_enable(w->p, w->dir, where(w, buf), w->done == 0, err) < 0)
+	const char *parent = where(w, buf);
+	if (cgroup_enable(w->p, w->dir, parent, w->done == 0, err) < 0)
 		return -1;
 
 	bool made = mkdirat(w->dir, component, 0755) == 0;
 	if (!made && errno != EEXIST)
-		return err_sys(err, "make '%s' in cgroup '%s'", component, where(w, buf));
+		return err_sys(err, "make '%s' in cgroup '%s'", component, parent);
 
-	/* A component of ours below a foreign one: nobody's but the ones after it are ours. */
-	w->n_made = made ? w->n_made + 1 : 0;
-	w->done = (size_t)(name + len - w->path);
+	/* What is ours counts from here on, even when the next call fails. */
+	if (made) {
+		w->n_made++;
+		w->done = (size_t)(name + len - w->path);
+	}
 
 	int fd = cgroup_dir_open(w->dir, component);
 	if (fd < 0)
-		return err_sys(err, "open cgroup '%s'", where(w, buf));
+		return err_sys(err, "open '%s' in cgroup '%s'", component, parent);
 	fd_close(&w->dir);
 	w->dir = fd;
+	if (!made) {
+		w->n_made = 0;
+		w->done = (size_t)(name + len - w->path);
+	}
 
 	return 0;
 }
@@ -130,7 +137,13 @@ static int check_target(const struct walk *w, struct err *err)
 
 	if (file_read_small_at(w->dir, "cgroup.type", text, sizeof(text)) < 0)
 		return err_sys(err, "read 'cgroup.type' of cgroup '%s'", w->path);
-	if (!str_starts(text, "domain") || str_starts(text, "domain invalid"))
+	if (str_starts(text, "domain invalid"))
+		return err_set(err, ERR_STATE,
+			       "cgroup '%s' can take no processes (cgroup.type says 'domain "
+			       "invalid'), because one above it is for threads; choose another "
+			       "linux.cgroupsPath",
+			       w->path);
+	if (!str_starts(text, "domain"))
 		return err_set(
 			err, ERR_STATE,
 			"cgroup '%s' is for threads (cgroup.type says '%.*s') and can take no "

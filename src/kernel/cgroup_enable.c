@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/str.h"
@@ -143,20 +144,33 @@ static int fail_enable(const char *name, const char *where, struct err *err)
 	return -1;
 }
 
+/* The no internal processes rule (cgroup-v2.rst), from which the root of all cgroups is exempt: it
+ * has no cgroup.type. The kernel itself says EBUSY only for some controllers. The others (pids,
+ * cpu) it enables, which makes the children threaded and of no use to us. */
+static bool has_processes(int dirfd)
+{
+	char text[32];
+
+	return faccessat(dirfd, "cgroup.type", F_OK, 0) == 0 &&
+	       file_read_small_at(dirfd, "cgroup.procs", text, sizeof(text)) > 0;
+}
+
 static int enable_one(const char *name, int dirfd, const char *where, bool is_root,
 		      const char *available, struct err *err)
 {
 	char word[64];
-	struct err ignored = ERR_INIT;
+	struct err reason = ERR_INIT;
 
 	if (!has_word(available, name))
 		return fail_missing(name, where, is_root, err);
 	if (snprintf(word, sizeof(word), "+%s", name) >= (int)sizeof(word))
 		return fail_missing(name, where, is_root, err);
-	if (file_write_at(dirfd, "cgroup.subtree_control", word, &ignored) == 0)
+	if (has_processes(dirfd))
+		reason.sys = EBUSY;
+	else if (file_write_at(dirfd, "cgroup.subtree_control", word, &reason) == 0)
 		return 0;
 
-	errno = ignored.sys;
+	errno = reason.sys;
 	return fail_enable(name, where, err);
 }
 

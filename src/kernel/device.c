@@ -51,14 +51,15 @@ static void umask_restore(const mode_t *saved)
 {
 	(void)umask(*saved);
 }
-#define AUTO_UMASK UNUSED AUTO(umask_restore) mode_t
+#define AUTO_UMASK                                                                                 \
+	UNUSED AUTO(umask_restore)                                                                 \
+	mode_t
 
 bool device_is(int fd, unsigned major, unsigned minor)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
-	       st.st_rdev == makedev(major, minor);
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(major, minor);
 }
 
 static mode_t node_type(const struct oci_device *d)
@@ -127,7 +128,8 @@ static int adopt_node(int dirfd, const char *name, const struct oci_device *d, b
 	if (!is_wanted(&st, d))
 		return fail_different(&st, err);
 
-	/* The image's choice stands for the default devices, the config's for its own (C-DEV-05). */
+	/* The image's choice stands for the default devices, the config's for its own (C-DEV-05).
+	 */
 	if (!configured)
 		return 0;
 	if ((st.st_uid != d->uid || st.st_gid != d->gid) &&
@@ -157,7 +159,10 @@ static int make_node(int dirfd, const char *name, const struct oci_device *d, bo
 	    fchownat(dirfd, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "change its owner");
 
-	/* Some file systems (hostfs, FUSE) make something else and say success. */
+	/* Some file systems (hostfs, FUSE) make something else and say success. That shows at the
+	 * first default device too. */
+	if (!configured && d != &default_devices[0])
+		return 0;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "look at it");
 	if (!is_wanted(&st, d))
@@ -170,7 +175,8 @@ int device_open_target(int dirfd, const char *name, mode_t mode, int *ret_fd, st
 {
 	struct stat st;
 
-	AUTO_FD fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	AUTO_FD fd =
+		openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd >= 0) {
 		*ret_fd = fd_take(&fd);
 		return 0;

@@ -36,7 +36,7 @@ const char *filter_library_version(void)
 	return text;
 }
 
-uint32_t filter_native_arch(void)
+uint32_t filter_library_native(void)
 {
 	return seccomp_arch_native();
 }
@@ -47,48 +47,14 @@ uint32_t filter_audit_arch(uint32_t arch)
 	return arch == SCMP_ARCH_X32 ? AUDIT_ARCH_X86_64 : arch;
 }
 
-bool filter_knows_name(const char *name)
+int32_t filter_library_number(uint32_t arch, const char *name)
+{
+	return seccomp_syscall_resolve_name_arch(arch, name);
+}
+
+bool filter_library_knows(const char *name)
 {
 	return seccomp_syscall_resolve_name(name) != __NR_SCMP_ERROR;
-}
-
-/* i386 has numbers of their own for what once was only reachable through socketcall(2) and ipc(2)
- * (arch/x86/entry/syscalls/syscall_32.tbl, kernel 4.3 and 5.1); libseccomp names the multiplexed
- * ones with negative pseudo numbers, -100 - call and -200 - call. */
-static int x86_direct_number(int pseudo)
-{
-	/* clang-format off */
-	static const short socketcalls[] = { /* linux/net.h SYS_x */
-		[1] = 359 /* socket */,       [2] = 361 /* bind */,         [3] = 362 /* connect */,
-		[4] = 363 /* listen */,       [6] = 367 /* getsockname */,  [7] = 368 /* getpeername */,
-		[8] = 360 /* socketpair */,   [11] = 369 /* sendto */,      [12] = 371 /* recvfrom */,
-		[13] = 373 /* shutdown */,    [14] = 366 /* setsockopt */,  [15] = 365 /* getsockopt */,
-		[16] = 370 /* sendmsg */,     [17] = 372 /* recvmsg */,     [18] = 364 /* accept4 */,
-		[19] = 337 /* recvmmsg */,    [20] = 345 /* sendmmsg */,
-	};
-	static const short ipcs[] = { /* linux/ipc.h SEMGET and so on */
-		[2] = 393 /* semget */,  [3] = 394 /* semctl */,
-		[11] = 400 /* msgsnd */, [12] = 401 /* msgrcv */, [13] = 399 /* msgget */, [14] = 402 /* msgctl */,
-		[21] = 397 /* shmat */,  [22] = 398 /* shmdt */,  [23] = 395 /* shmget */, [24] = 396 /* shmctl */,
-	};
-	/* clang-format on */
-	int socketcall = -100 - pseudo;
-	int ipc = -200 - pseudo;
-
-	if (socketcall > 0 && socketcall < (int)ARRAY_LEN(socketcalls) && socketcalls[socketcall])
-		return socketcalls[socketcall];
-	if (ipc > 0 && ipc < (int)ARRAY_LEN(ipcs) && ipcs[ipc])
-		return ipcs[ipc];
-	return -1;
-}
-
-int filter_number(uint32_t arch, const char *name)
-{
-	int number = seccomp_syscall_resolve_name_arch(arch, name);
-
-	if (number < 0 && arch == SCMP_ARCH_X86)
-		return x86_direct_number(number);
-	return number < 0 ? -1 : number;
 }
 
 static int add_archs(scmp_filter_ctx ctx, const struct filter_profile *p, struct err *err)
@@ -113,10 +79,15 @@ static int add_archs(scmp_filter_ctx ctx, const struct filter_profile *p, struct
 	return 0;
 }
 
-static int add_rule(scmp_filter_ctx ctx, const struct filter_profile *p,
-		    const struct filter_rule *r, struct err *err)
+static int add_call(scmp_filter_ctx ctx, const struct filter_profile *p,
+		    const struct filter_call *call, struct err *err)
 {
+	const struct filter_rule *r = call->rule;
 	struct scmp_arg_cmp args[6];
+
+	int number = seccomp_syscall_resolve_name(call->name);
+	if (number == __NR_SCMP_ERROR)
+		return 0; /* the profile's builder has warned */
 
 	for (size_t i = 0; i < r->n_args; i++) {
 		const struct oci_seccomp_arg *from = &r->args[i];
@@ -130,18 +101,11 @@ static int add_rule(scmp_filter_ctx ctx, const struct filter_profile *p,
 		};
 	}
 
-	for (size_t i = 0; i < r->names->n; i++) {
-		int number = seccomp_syscall_resolve_name(r->names->v[i]);
-
-		if (number == __NR_SCMP_ERROR)
-			continue; /* reported by filter_compile() */
-
-		int rc = seccomp_rule_add_array(ctx, r->action, number, (unsigned)r->n_args, args);
-		if (rc < 0) {
-			(void)library_fail(rc, "add a rule", err);
-			return config_wrap(p->config, r->at, err, "linux.seccomp.syscalls '%s'",
-					   r->names->v[i]);
-		}
+	int rc = seccomp_rule_add_array(ctx, r->action, number, (unsigned)r->n_args, args);
+	if (rc < 0) {
+		(void)library_fail(rc, "add a rule", err);
+		return config_wrap(p->config, r->at, err, "linux.seccomp.syscalls '%s'",
+				   call->name);
 	}
 
 	return 0;
@@ -174,8 +138,8 @@ static int export(scmp_filter_ctx ctx, struct arena *a, struct filter *ret, stru
 	return 0;
 }
 
-int filter_library_build(const struct filter_profile *p, bool tree, struct arena *a,
-			 struct filter *ret, struct err *err)
+int filter_library_build(const struct filter_profile *p, const bool *selected, bool tree,
+			 struct arena *a, struct filter *ret, struct err *err)
 {
 	AUTO_CTX ctx = seccomp_init(p->default_action);
 	if (!ctx)
@@ -188,10 +152,75 @@ int filter_library_build(const struct filter_profile *p, bool tree, struct arena
 	}
 	if (add_archs(ctx, p, err) < 0)
 		return -1;
-	for (size_t i = 0; i < p->n_rules; i++) {
-		if (add_rule(ctx, p, &p->rules[i], err) < 0)
+	for (size_t i = 0; i < p->n_calls; i++) {
+		if (p->calls[i].rule && (!selected || selected[i]) &&
+		    add_call(ctx, p, &p->calls[i], err) < 0)
 			return -1;
 	}
 
 	return export(ctx, a, ret, err);
+}
+
+/* ---- ENOSYS for calls that are newer than the profile ---------------------------------------- */
+
+#define ENOSYS_GROUP 6 /* instructions for one architecture */
+
+/* Calls of ARCH above NEWEST get ENOSYS. Expects the audit architecture in the accumulator and leaves
+ * it there for whoever comes next. */
+static void add_enosys(struct sock_filter *out, uint32_t arch, uint32_t newest)
+{
+	const struct sock_filter group[ENOSYS_GROUP] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, filter_audit_arch(arch), 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, newest, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, filter_last_number(arch), 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+	};
+
+	memcpy(out, group, sizeof(group));
+}
+
+/* Puts the ENOSYS answers in front of libseccomp's program. */
+static int prepend_enosys(const struct filter_profile *p, struct arena *a, struct filter *f,
+			  struct err *err)
+{
+	size_t n = 0;
+
+	if (!filter_profile_wants_enosys(p))
+		return 0;
+
+	struct sock_filter *out =
+		ARENA_NEW(a, struct sock_filter, 1 + ENOSYS_GROUP * p->n_archs + f->n_insns);
+	if (!out)
+		return err_oom(err);
+
+	out[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						offsetof(struct seccomp_data, arch));
+	for (size_t i = 0; i < p->n_archs; i++) {
+		if (p->newest[i] < 0)
+			continue;
+		add_enosys(out + n, p->archs[i], (uint32_t)p->newest[i]);
+		n += ENOSYS_GROUP;
+	}
+	memcpy(out + n, f->insns, f->n_insns * sizeof(*out));
+	f->insns = out;
+	f->n_insns += n;
+
+	return 0;
+}
+
+int filter_build_by_library(const struct filter_profile *p, struct arena *a, struct filter *ret,
+			    struct err *err)
+{
+	if (filter_library_build(p, NULL, false, a, ret, err) < 0 ||
+	    prepend_enosys(p, a, ret, err) < 0)
+		return -1;
+	if (ret->n_insns <= BPF_MAXINSNS)
+		return 0;
+
+	/* C-SEC-29 */
+	if (filter_library_build(p, NULL, true, a, ret, err) < 0)
+		return -1;
+	return prepend_enosys(p, a, ret, err);
 }

@@ -56,6 +56,11 @@ static int write_direct(const struct target *t, const struct kind *k, struct err
 	const char *s = str_text(&text);
 	if (!s)
 		return err_oom(err);
+	/* map_write() in kernel/user_namespace.c */
+	if (text.len >= (size_t)sysconf(_SC_PAGESIZE))
+		return err_set(err, ERR_CONFIG,
+			       "%zu lines make %zu bytes, the kernel takes less than %ld", t->n,
+			       text.len, sysconf(_SC_PAGESIZE));
 	file_name(name, t->pid, k->file);
 	return procfs_write(t->procfd, name, s, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mount_plan.c, mount_fs.c and mount.c share. "All" is a call on a mount and everything below it
- * (AT_RECURSIVE), "top" one on the mount alone. */
+/* What mount_plan.c, mount_fs.c and mount.c share. "All" is a call on a mount and everything below
+ * it (AT_RECURSIVE), "top" one on the mount alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +11,8 @@
 #include "base/err.h"
 #include "kernel/mount.h"
 
-/* mount_setattr(2) on the mount that FD is the root of. Locked flags (a user namespace may not clear
- * what the host has set) are explained. */
+/* mount_setattr(2) on the mount that FD is the root of. Locked flags (a user namespace may not
+ * clear what the host has set) are explained. */
 int mount_change(int fd, bool all, uint64_t set, uint64_t clear, uint64_t propagation,
 		 struct err *err) MUST_CHECK;
 

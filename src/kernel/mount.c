@@ -34,8 +34,8 @@ static bool is_proc_or_sysfs(const struct oci_mount *m)
 	return m->type && (strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0);
 }
 
-/* Nothing may lie in a procfs (I-03, CVE-2019-16884). What the destination's name says was checked by
- * the plan; here it is what it leads to, for example through a link of the image. */
+/* Nothing may lie in a procfs (I-03, CVE-2019-16884). What the destination's name says was checked
+ * by the plan; here it is what it leads to, for example through a link of the image. */
 static int check_proc(const struct mount_plan *p, const struct target *t, struct err *err)
 {
 	if (!t->in_proc || strcmp(p->target, "/proc") == 0)
@@ -57,9 +57,9 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 	bool direct = is_proc_or_sysfs(m) || strcmp(p->target, "/proc") == 0;
 	uint64_t resolve = direct ? RESOLVE_NO_SYMLINKS : 0;
 	enum path_kind kind = p->is_bind && !p->source_is_dir ? PATH_FILE : PATH_DIR;
-	int rc = m->options.remount ?
-			 path_open_in(rootfd, p->target, O_PATH, resolve, &t->fd, err) :
-			 path_make_in(rootfd, p->target, kind, 0755, resolve, &t->fd, err);
+	int rc = m->options.remount
+			 ? path_open_in(rootfd, p->target, O_PATH, resolve, &t->fd, err)
+			 : path_make_in(rootfd, p->target, kind, 0755, resolve, &t->fd, err);
 
 	if (rc < 0)
 		return -1;
@@ -147,8 +147,7 @@ static int apply_fs(const struct oci_config *c, const struct mount_plan *p,
 	if (open_target(p, ctx, rootfd, &t, err) < 0 || check_proc(p, &t, err) < 0 ||
 	    check_kind(p, &t, err) < 0)
 		return -1;
-	if (mount_make_fs(c, p, ctx, t.fd, &t.st, &mount, err) < 0 ||
-	    attach(mount, t.fd, err) < 0)
+	if (mount_make_fs(c, p, ctx, t.fd, &t.st, &mount, err) < 0 || attach(mount, t.fd, err) < 0)
 		return -1;
 	if (p->finish_read_only)
 		*ret_late = fd_take(&mount);
@@ -165,8 +164,7 @@ static int apply_remount(const struct mount_plan *p, const struct mount_context 
 
 	if (open_target(p, ctx, rootfd, &t, err) < 0 || check_proc(p, &t, err) < 0)
 		return -1;
-	if (!o->bind && (o->n_data > 0 || o->n_sb_flags > 0) &&
-	    mount_reconfigure(p, t.fd, err) < 0)
+	if (!o->bind && (o->n_data > 0 || o->n_sb_flags > 0) && mount_reconfigure(p, t.fd, err) < 0)
 		return -1;
 	if ((o->rattr_set || o->rattr_clear) &&
 	    mount_change(t.fd, true, o->rattr_set, o->rattr_clear, 0, err) < 0)
@@ -201,8 +199,7 @@ int mount_apply(const struct oci_config *c, const struct mount_plan *p,
 	return 0;
 }
 
-int mount_finish(const struct oci_config *c, const struct mount_plan *p, int late,
-		 struct err *err)
+int mount_finish(const struct oci_config *c, const struct mount_plan *p, int late, struct err *err)
 {
 	const struct oci_mount *m = p->config;
 

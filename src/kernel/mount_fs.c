@@ -59,9 +59,10 @@ static int set_string(int fsfd, const char *key, const char *value, struct err *
 	char what[512];
 
 	if (strlen(value) > FS_STRING_MAX)
-		return err_set(err, ERR_CONFIG,
-			       "the value of '%s' is longer than the %d bytes that the kernel takes",
-			       key, FS_STRING_MAX);
+		return err_set(
+			err, ERR_CONFIG,
+			"the value of '%s' is longer than the %d bytes that the kernel takes", key,
+			FS_STRING_MAX);
 	if (sys_fsconfig(fsfd, FSCONFIG_SET_STRING, key, value, 0) == 0)
 		return 0;
 	(void)snprintf(what, sizeof(what), "option '%s=%s'", key, value);
@@ -80,8 +81,9 @@ static int set_flag(int fsfd, const char *key, struct err *err)
 	return fail_fs(fsfd, err, what);
 }
 
-/* overlay's list of layers is often longer than one string may be; since 6.5 the layers can be given
- * one by one. In the list a backslash protects a colon, and "::" comes before a data-only layer. */
+/* overlay's list of layers is often longer than one string may be; since 6.5 the layers can be
+ * given one by one. In the list a backslash protects a colon, and "::" comes before a data-only
+ * layer. */
 static int set_layers(int fsfd, const char *list, struct err *err)
 {
 	char layer[FS_STRING_MAX + 2];
@@ -175,9 +177,10 @@ static int set_tmpfs_mode(const struct mount_plan *p, int fsfd, const struct sta
 static bool superblock_knows_read_only(const struct mount_plan *p)
 {
 	static const char *const kernel_made[] = {
-		"proc",	   "sysfs",    "cgroup",   "cgroup2",  "tmpfs",	   "devtmpfs", "devpts",
-		"mqueue",  "ramfs",    "bpf",	   "debugfs",  "tracefs",  "configfs", "efivarfs",
-		"pstore",  "fusectl",  "hugetlbfs", "securityfs", "selinuxfs", "binfmt_misc",
+		"proc",     "sysfs",     "cgroup",     "cgroup2",   "tmpfs",
+		"devtmpfs", "devpts",    "mqueue",     "ramfs",     "bpf",
+		"debugfs",  "tracefs",   "configfs",   "efivarfs",  "pstore",
+		"fusectl",  "hugetlbfs", "securityfs", "selinuxfs", "binfmt_misc",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(kernel_made); i++) {
@@ -279,8 +282,8 @@ static int set_propagation(const struct mount_plan *p, int mount, struct err *er
 	return 0;
 }
 
-/* The container's own cgroup directory, by path in our mount namespace: a descriptor of the parent's
- * namespace cannot be copied here. */
+/* The container's own cgroup directory, by path in our mount namespace: a descriptor of the
+ * parent's namespace cannot be copied here. */
 static int clone_cgroup_dir(int cgroup_dir, int *ret_fd, struct err *err)
 {
 	char link[sizeof("/proc/self/fd/") + 10];
@@ -309,22 +312,16 @@ static int bind_cgroup(const struct mount_plan *p, const struct mount_context *c
 {
 	AUTO_FD tree = -1;
 
-	if (ctx->cgroup_tree >= 0) {
-		/* A second mount needs a copy. Before kernel 6.15 only attached mounts can be
-		 * copied: then this is the first one, which takes the tree itself. */
-		tree = sys_open_tree(ctx->cgroup_tree, "",
-				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-		if (tree < 0 && errno == EINVAL)
-			tree = fcntl(ctx->cgroup_tree, F_DUPFD_CLOEXEC, 3);
-		if (tree < 0)
-			return err_sys(err, "bind the container's cgroup");
-	} else if (ctx->cgroup_dir < 0) {
+	if (p->tree >= 0) {
+		*ret_fd = fcntl(p->tree, F_DUPFD_CLOEXEC, 3);
+		return *ret_fd < 0 ? err_sys(err, "bind the container's cgroup") : 0;
+	}
+	if (ctx->cgroup_dir < 0)
 		return err_set(err, ERR_SYSTEM,
 			       "the container has no cgroup of its own, and the host's is not "
 			       "shown to it; a new cgroup namespace would help");
-	} else if (clone_cgroup_dir(ctx->cgroup_dir, &tree, err) < 0) {
+	if (clone_cgroup_dir(ctx->cgroup_dir, &tree, err) < 0)
 		return -1;
-	}
 	if (mount_dress_tree(p, tree, err) < 0)
 		return -1;
 
@@ -365,8 +362,8 @@ static int bind_host_sysfs(const struct mount_plan *p, int *ret_fd, struct err *
 		return err_sys(err, "bind the host's /sys");
 	if (fs.f_type != SYSFS_MAGIC)
 		return err_set(err, ERR_SYSTEM, "the host's /sys is not a sysfs");
-	if (mount_change(tree, true, mount_fresh_attrs(p) | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE,
-			 err) < 0)
+	if (mount_change(tree, true, mount_fresh_attrs(p) | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, err) <
+	    0)
 		return -1;
 
 	*ret_fd = fd_take(&tree);

@@ -300,6 +300,25 @@ int mount_plan_build(const struct oci_config *c, size_t index, int bundlefd, con
 	return config_wrap(c, m->at, err, "mounts[%zu] '%s'", index, m->destination);
 }
 
+int mount_plan_cgroup(const struct oci_config *c, struct mount_plan *p, int cgroup_dirfd,
+		      struct err *err)
+{
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+	int rc = 0;
+
+	AUTO_FD tree = sys_open_tree(cgroup_dirfd, "", flags);
+	if (tree >= 0)
+		rc = mount_dress_tree(p, tree, err);
+	else if (errno != EPERM)
+		rc = err_sys(err, "bind the container's cgroup");
+	if (rc < 0)
+		return config_wrap(c, p->config->at, err, "mounts[%zu] '%s'", p->index,
+				   p->config->destination);
+
+	p->tree = fd_take(&tree);
+	return 0;
+}
+
 void mount_plan_done(struct mount_plan *p)
 {
 	fd_close(&p->tree);

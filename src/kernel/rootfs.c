@@ -4,8 +4,8 @@
  * A privileged parent copies the root's tree (open_tree) before the clone and sets the copy's
  * propagation while nobody sees it, so the child can make its whole namespace private at once.
  * Without privilege the child copies, in its own namespace; there everything becomes slave first:
- * nothing reaches the host, and what is to stay slave of a host mount (rootfsPropagation, options of
- * binds) still can.
+ * nothing reaches the host, and what is to stay slave of a host mount (rootfsPropagation, options
+ * of binds) still can.
  *
  * rootfsPropagation shared and slave keep the tree a slave of the host's mounts (C-PROP-05); every
  * other value, and none, makes it private. */
@@ -105,10 +105,8 @@ int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct ro
 		.context = {
 			.new_user_ns = c->linux_.ns[OCI_NS_USER].present,
 			.own_cgroup_ns = config_ns_new(c, OCI_NS_CGROUP),
-			.cgroup_tree = -1,
 			.cgroup_dir = -1,
 		},
-		.cgroup_tree = -1,
 	};
 
 	if (!c->has_root || !c->root_path)
@@ -127,21 +125,16 @@ int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct ro
 
 int rootfs_plan_cgroup(struct rootfs_plan *p, int cgroup_dirfd, struct err *err)
 {
-	bool wanted = false;
-
-	for (size_t i = 0; i < p->n_mounts; i++)
-		wanted = wanted || p->mounts[i].is_cgroup;
-	if (!wanted || cgroup_dirfd < 0)
-		return 0;
-
 	p->context.cgroup_dir = cgroup_dirfd;
-	if (p->context.own_cgroup_ns)
+	if (p->context.own_cgroup_ns || cgroup_dirfd < 0)
 		return 0;
 
-	p->cgroup_tree = sys_open_tree(cgroup_dirfd, "", OPEN_TREE_COPY | AT_EMPTY_PATH);
-	if (p->cgroup_tree < 0 && errno != EPERM)
-		return err_sys(err, "bind the container's cgroup");
-	p->context.cgroup_tree = p->cgroup_tree;
+	for (size_t i = 0; i < p->n_mounts; i++) {
+		struct mount_plan *m = &p->mounts[i];
+
+		if (m->is_cgroup && mount_plan_cgroup(p->config, m, cgroup_dirfd, err) < 0)
+			return -1;
+	}
 
 	return 0;
 }
@@ -153,8 +146,6 @@ void rootfs_plan_done(struct rootfs_plan *p)
 	p->n_mounts = 0;
 	fd_close(&p->fd);
 	fd_close(&p->tree);
-	fd_close(&p->cgroup_tree);
-	p->context.cgroup_tree = -1;
 }
 
 /* ---- in the child -------------------------------------------------------------------------- */
@@ -235,6 +226,27 @@ int rootfs_mounts(const struct rootfs_plan *p, struct rootfs *r, struct err *err
 	return 0;
 }
 
+/* Whether the root's tree came with a /dev of its own: a mount of the host below root.path, as when
+ * that is "/". Its nodes are the host's, and so would be whatever we made there. */
+static bool came_with_dev(const struct rootfs_plan *p, const struct rootfs *r,
+			  const struct stat *st)
+{
+	struct err ignored = ERR_INIT;
+	struct stat direct;
+	AUTO_FD fd = -1;
+
+	if (st->st_dev == p->dev)
+		return false;
+	for (size_t i = 0; i < p->n_mounts; i++) {
+		if (p->mounts[i].is_dev)
+			return false;
+	}
+
+	/* Not if a link of the image leads to some other mount. */
+	return path_open_in(r->fd, "/dev", O_PATH, RESOLVE_NO_SYMLINKS, &fd, &ignored) == 0 &&
+	       fstat(fd, &direct) == 0 && direct.st_dev == st->st_dev;
+}
+
 int rootfs_devices(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
 {
 	enum device_method method = DEVICE_MKNOD_OR_BIND;
@@ -251,6 +263,7 @@ int rootfs_devices(const struct rootfs_plan *p, struct rootfs *r, struct err *er
 		fd_close(&r->dev);
 		return err_set(err, ERR_SYSTEM, "'/dev' of the container is not a directory");
 	}
+	r->host_dev = r->host_dev || came_with_dev(p, r, &st);
 	if (r->host_dev)
 		return 0;
 

@@ -5,10 +5,10 @@
  * once (pivot_root(2), "new_root and put_old may be the same directory"); nothing of the host stays
  * in the mount namespace.
  *
- * --no-pivot: a ramfs root (initramfs) cannot be left, so the new root is moved over it and entered by
- * chroot. The host's mounts stay underneath. The kernel lets a user namespace mount a fresh proc or
- * sysfs only where one is fully visible already, so the host's ones are taken away first: otherwise
- * a process could get an unmasked /proc that way. */
+ * --no-pivot: a ramfs root (initramfs) cannot be left, so the new root is moved over it and entered
+ * by chroot. The host's mounts stay underneath. The kernel lets a user namespace mount a fresh proc
+ * or sysfs only where one is fully visible already, so the host's ones are taken away first:
+ * otherwise a process could get an unmasked /proc that way. */
 #include "kernel/rootfs.h"
 
 #include <errno.h>
@@ -56,8 +56,8 @@ static int next_byte(struct scanner *s)
 	return (unsigned char)s->buf[s->at++];
 }
 
-/* Reads one field into BUF[SIZE], cutting it, with "\040" and the like undone. Returns the byte behind
- * it: ' ', '\n' or -1. */
+/* Reads one field into BUF[SIZE], cutting it, with "\040" and the like undone. Returns the byte
+ * behind it: ' ', '\n' or -1. */
 static int next_field(struct scanner *s, char *buf, size_t size)
 {
 	size_t used = 0;
@@ -143,6 +143,8 @@ static int hide_host(const struct rootfs *r, struct err *err)
 	if (n < 0)
 		return err_sys(err, "find the root's path");
 	root[n] = '\0';
+	if (strcmp(root, "/") == 0)
+		return err_set(err, ERR_SYSTEM, "the root is at '/' already; leave --no-pivot out");
 
 	for (int i = 0; i < HIDE_MAX; i++) {
 		if (!find_kernel_fs(mountinfo, root, covered, &line))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Read-only and masked paths, and everything that becomes read-only at the end
  *
- * Sources are made here, not found by name: an empty read-only tmpfs for directories, and for files the
- * container's /dev/null, which is bound only after its device number was checked (I-06,
+ * Sources are made here, not found by name: an empty read-only tmpfs for directories, and for files
+ * the container's /dev/null, which is bound only after its device number was checked (I-06,
  * CVE-2025-31133). Each path is resolved once, in the container's root; only ENOENT skips it. */
 #include "kernel/rootfs.h"
 
@@ -81,9 +81,8 @@ static int make_read_only(const struct protect *p, const char *path, struct err 
 	if (is_root(p, &st))
 		return set_read_only(p->root->fd, true, err);
 
-	AUTO_FD tree = sys_open_tree(target, "",
-				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-					     AT_RECURSIVE);
+	AUTO_FD tree = sys_open_tree(
+		target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (tree < 0)
 		return err_sys(err, "bind it onto itself");
 	if (set_read_only(tree, true, err) < 0)
@@ -116,8 +115,8 @@ static int mask_file(struct protect *p, int target, struct err *err)
 	if (open_null(p, err) < 0)
 		return -1;
 
-	AUTO_FD tree = sys_open_tree(p->null, "",
-				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	AUTO_FD tree =
+		sys_open_tree(p->null, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree < 0)
 		return err_sys(err, "bind /dev/null");
 
@@ -156,8 +155,8 @@ static int mask_directory(struct protect *p, int target, struct err *err)
 		return 0;
 	}
 
-	AUTO_FD tree = sys_open_tree(p->empty, "",
-				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	AUTO_FD tree =
+		sys_open_tree(p->empty, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree < 0)
 		return err_sys(err, "bind the empty tmpfs");
 
@@ -206,9 +205,9 @@ static int finish_root(const struct rootfs_plan *p, const struct rootfs *r, stru
 	if (p->config->root_readonly && set_read_only(r->fd, false, err) < 0)
 		return config_wrap(p->config, p->config->root_at, err, "root.readonly");
 	/* Last: mounts that follow it would be told to the peers. */
-	if (wanted && sys_mount_setattr(r->fd, "",
-					AT_EMPTY_PATH | (wanted & MS_REC ? AT_RECURSIVE : 0),
-					&attr) < 0)
+	if (wanted &&
+	    sys_mount_setattr(r->fd, "", AT_EMPTY_PATH | (wanted & MS_REC ? AT_RECURSIVE : 0),
+			      &attr) < 0)
 		return err_sys(err, "linux.rootfsPropagation");
 
 	return 0;

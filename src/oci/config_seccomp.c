@@ -16,9 +16,10 @@ static void dec_value(struct json_decoder *d, const struct json_node *node, void
 
 static void check_rule(struct json_decoder *d, const struct json_node *node, void *item)
 {
-	const struct oci_seccomp_rule *rule = item;
+	const struct json_node *names = json_member(d->doc, node, "names");
 
-	if (rule->names.v && rule->names.n == 0) /* C-SEC-13 */
+	(void)item;
+	if (names && names->type == JSON_ARRAY && names->count == 0) /* C-SEC-13 */
 		json_fail(d, node, "'names' must have at least one entry");
 }
 
