@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kernel/cgroup.h - the container's control group, version 2 (kernel: cgroup-v2.rst)
  *
- * plan    linux.resources becomes a list of (file, value) writes, converted and range-checked before any
- *         side effect; device rules become one eBPF program (kernel/devfilter.h)
- * create  directories below the hierarchy's root by mkdirat on pinned descriptors (I-22), controllers
- *         enabled on the way down; refused when the target is populated or frozen (D-16)
- * apply   after the child was born inside (CLONE_INTO_CGROUP), before it runs
- * remove  cgroup.kill, wait on cgroup.events, rmdir bottom-up; only what create made (R-LIFE-21)
+ * - plan: linux.resources becomes a list of (file, value) writes, converted before any side effect;
+ *   device rules become one eBPF program (kernel/devfilter.h)
+ * - create: directories below the hierarchy's root by mkdirat on pinned descriptors (I-22),
+ *   controllers enabled on the way down; refused when the target is populated or frozen (D-16)
+ * - apply: after the child was born inside (CLONE_INTO_CGROUP), before it runs
+ * - remove: cgroup.kill, wait on cgroup.events, rmdir bottom-up; only what create made (R-LIFE-21)
  *
- * Version 2 only, wherever it is mounted (D-09). A setting that asks for nothing (empty object, default
- * value, -1, shares 1024) never needs its controller; a real limit whose controller is missing is
- * refused with the reason (bound to v1, not delegated, not built in) and what to do. */
+ * Version 2 only, wherever it is mounted (D-09). A setting that asks for nothing (empty object,
+ * default value, -1, shares 1024) never needs its controller; a real limit whose controller is
+ * missing is refused with the reason (bound to v1, not delegated, not built in) and what to do. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,15 +30,16 @@ struct cgroup_setting {
 	const char *value;
 	const char *field; /* "linux.resources.memory.limit", for messages */
 	uint32_t at;       /* position in config.json */
-	bool optional;     /* asks for the kernel's default: skipped when the controller is absent */
+	bool optional; /* asks for the kernel's default: skipped when the controller is absent */
 };
 
 struct cgroup_plan {
 	const struct oci_config *config;
-	const char *path;    /* below the hierarchy's root: "/a/b", normalised, never "/" */
-	bool path_given;     /* cgroupsPath was set; else it is our default "/<id>" */
-	bool has_limits;     /* any setting that is not optional, or device rules */
-	struct cgroup_setting *settings; /* in the order of writing; `unified` last, in document order */
+	const char *path; /* below the hierarchy's root: "/a/b", normalised, never "/" */
+	bool path_given;  /* cgroupsPath was set; else it is our default "/<id>" */
+	bool has_limits;  /* any setting that is not optional, or device rules */
+	/* In the order of writing; `unified` last, in document order. */
+	struct cgroup_setting *settings;
 	size_t n_settings;
 	struct devfilter devices;
 	bool chown; /* the four conditions of C-CGP-08 hold */
@@ -54,16 +55,22 @@ struct cgroup_hierarchy {
 };
 
 struct cgroup {
-	int fd;           /* owned: O_DIRECTORY|O_RDONLY of the container's cgroup; -1: has none */
-	char path[4096];  /* below the hierarchy's root */
-	uint64_t ino;     /* of the directory: identity of what we made */
-	bool created;     /* by us: delete removes it only then */
+	int fd;          /* owned: O_DIRECTORY|O_RDONLY of the container's cgroup; -1: has none */
+	char path[4096]; /* below the hierarchy's root */
+	uint64_t ino;    /* of the directory: identity of what we made */
+	bool created;    /* by us: delete removes it only then */
 	/* Last components of the path that cgroup_create() made, the container's own included: an
 	 * undone create removes all of them. Not recorded; a later command removes only its own. */
 	unsigned n_made;
 };
-#define CGROUP_HIERARCHY_INIT { .fd = -1 }
-#define CGROUP_INIT { .fd = -1 }
+#define CGROUP_HIERARCHY_INIT                                                                      \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
+#define CGROUP_INIT                                                                                \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 
 int cgroup_plan_build(const struct oci_config *c, const char *id, struct arena *a,
 		      struct cgroup_plan *ret, struct err *err) MUST_CHECK;
@@ -74,11 +81,12 @@ void cgroup_hierarchy_done(struct cgroup_hierarchy *h);
 
 /* Makes the cgroup. The default path is tried at the root of the hierarchy and then, for callers
  * without the right to that, beside the caller's own cgroup; ret->path says where it is. When it
- * cannot be made for lack of permission, no path was given and no limit is asked for, *ret stays without a cgroup (fd -1) and the container runs in the caller's: rootless
- * hosts without delegation. A failure leaves no directory behind; controllers that were enabled in
- * the ancestors on the way stay enabled. */
-int cgroup_create(const struct cgroup_hierarchy *h, const struct cgroup_plan *p,
-		  struct cgroup *ret, struct err *err) MUST_CHECK;
+ * cannot be made for lack of permission, no path was given and no limit is asked for, *ret stays
+ * without a cgroup (fd -1) and the container runs in the caller's: rootless hosts without
+ * delegation. A failure leaves no directory behind; controllers that were enabled in the ancestors
+ * on the way stay enabled. */
+int cgroup_create(const struct cgroup_hierarchy *h, const struct cgroup_plan *p, struct cgroup *ret,
+		  struct err *err) MUST_CHECK;
 
 /* Writes the settings, attaches the device program and gives the cgroup to its owner. A cgroup that
  * we made has the kernel's defaults, so optional settings are written to pre-existing ones only. */
@@ -97,8 +105,8 @@ int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *err) MUST_C
 int cgroup_pids(const struct cgroup *cg, struct arena *a, pid_t **ret, size_t *ret_n,
 		struct err *err) MUST_CHECK;
 
-/* SIGKILL: one write to cgroup.kill (kernel 5.14). Other signals: by pidfd to each process, each verified
- * to still be in the cgroup. An empty cgroup is success. */
+/* SIGKILL: one write to cgroup.kill (kernel 5.14). Other signals: by pidfd to each process, each
+ * verified to still be in the cgroup. An empty cgroup is success. */
 int cgroup_signal(const struct cgroup *cg, int sig, struct err *err) MUST_CHECK;
 
 /* Kills what is inside, waits for "populated 0" by poll on cgroup.events (no sleeping), at most

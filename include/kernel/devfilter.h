@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kernel/devfilter.h - linux.resources.devices as one eBPF program
  *
- * BPF_PROG_TYPE_CGROUP_DEVICE: the program gets access type, major and minor, and returns 1 to allow.
- * Rules apply in the order of the config, the last match wins (C-CGD-01); the default devices
- * (null zero full random urandom tty console ptmx pts, mknod of everything) are allowed after them, as
- * callers expect (C-CGD-04, X-22). No list at all means deny all but those (C-CGD-06). */
+ * BPF_PROG_TYPE_CGROUP_DEVICE: the program gets access type, major and minor, and returns 1 to
+ * allow. Rules apply in the order of the config, the last match wins (C-CGD-01); the default
+ * devices (null zero full random urandom tty console ptmx pts, mknod of everything) are allowed
+ * after them, as callers expect (C-CGD-04, X-22). No list at all means deny all but those
+ * (C-CGD-06). */
 #pragma once
 
 #include <stdbool.h>
@@ -35,9 +36,9 @@ struct devfilter {
 int devfilter_build(const struct oci_resources *r, struct arena *a, struct devfilter *ret,
 		    struct err *err) MUST_CHECK;
 
-/* Loads the program and attaches it to the cgroup directory CGROUPFD with BPF_F_ALLOW_MULTI, so that a
- * filter of a parent keeps counting. A program that an earlier call attached there is replaced in
- * one step (C-CGD-07), or taken off when the new filter allows everything. */
+/* Loads the program and attaches it to the cgroup directory CGROUPFD with BPF_F_ALLOW_MULTI, so
+ * that a filter of a parent keeps counting. A program that an earlier call attached there is
+ * replaced in one step (C-CGD-07), or taken off when the new filter allows everything. */
 int devfilter_attach(const struct devfilter *f, int cgroupfd, struct err *err) MUST_CHECK;
 
 /* Takes our program off a cgroup that goes on existing. Best effort. */

@@ -59,7 +59,8 @@ struct rootfs {
 	int fd;      /* owned: O_PATH of the root in the child's mount namespace */
 	int dev;     /* owned: O_PATH of the container's /dev, or -1 until rootfs_devices() */
 	bool own_ns; /* the mount namespace is the container's own: only then anything is mounted */
-	bool host_dev; /* /dev is a bind from the host: nothing is made in it (R-LNX-08) */
+	bool host_dev; /* /dev is the host's (a bind, R-LNX-08, or it came with the root): nothing
+			* is made in it */
 };
 #define ROOTFS_INIT                                                                                \
 	{                                                                                          \

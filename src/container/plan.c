@@ -194,7 +194,7 @@ int plan_build(const struct create_options *o, bool detached, struct plan *ret, 
 		.procfd = -1,
 		.console_socket = -1,
 		.pidfd_socket = -1,
-		.rootfs = { .fd = -1, .tree = -1, .cgroup_tree = -1 },
+		.rootfs = { .fd = -1, .tree = -1 },
 	};
 	for (size_t i = 0; i < OCI_NS_COUNT; i++)
 		ret->ns.join[i] = -1;

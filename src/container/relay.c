@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "kernel/tty.h"
 
@@ -45,61 +45,75 @@ void relay_done(struct relay *r)
 /* ---- terminal ----------------------------------------------------------------------------------
  */
 
-/* Keystrokes that the container has not taken yet. The master does not block, so a program that
- * reads nothing cannot stop its own output. */
+/* What one side has sent and the other one not yet taken. Nothing here blocks, so whatever is
+ * stuck, the other direction goes on and signals are heard. */
 struct pending {
-	char data[4096];
+	char data[PIPE_BUF]; /* a pipe that poll(2) calls writable takes that much */
 	size_t len;
-	bool eof; /* the caller's stdin ended */
 };
 
-static void pump_input(int master, struct pending *in)
-{
-	ssize_t n = RETRY(read(STDIN_FILENO, in->data, sizeof(in->data)));
+struct pump {
+	struct pending in, out;
+	bool in_ended; /* the caller's stdin */
+	bool in_line;  /* its last byte ended no line */
+	bool ended;    /* the program; what it wrote is still to be shown */
+	size_t drain;  /* how much of it at most */
+};
 
-	if (n > 0) {
-		in->len = (size_t)n;
-		return;
-	}
-	if (n < 0 && errno == EAGAIN)
-		return;
-	in->eof = true;
-	n = RETRY(write(master, EOT, 1));
-	(void)n;
+/* More than a terminal holds (kernel: 12 KiB); background processes may write for ever. */
+#define DRAIN_MAX ((size_t)64 * 1024)
+
+static bool is_full(const struct pending *b)
+{
+	return b->len > 0;
 }
 
-static void flush_input(int master, struct pending *in)
+static void read_stdin(struct pump *t)
 {
-	ssize_t n = RETRY(write(master, in->data, in->len));
+	ssize_t n = RETRY(read(STDIN_FILENO, t->in.data, sizeof(t->in.data)));
 
-	if (n < 0 && errno != EAGAIN)
-		in->len = 0; /* the terminal is gone */
+	if (n < 0 && errno == EAGAIN)
+		return;
 	if (n > 0) {
-		memmove(in->data, in->data + n, in->len - (size_t)n);
-		in->len -= (size_t)n;
+		t->in.len = (size_t)n;
+		t->in_line = !memchr("\r\n" EOT, t->in.data[n - 1], 3);
+		return;
 	}
+	/* In the middle of a line the first one only passes that on (termios(3)). */
+	t->in_ended = true;
+	memcpy(t->in.data, EOT EOT, 2);
+	t->in.len = t->in_line ? 2 : 1;
 }
 
 /* Returns false when the other side of the terminal is closed. */
-static bool pump_output(int master)
+static bool read_master(int master, struct pump *t)
 {
-	char buf[8192];
-	ssize_t n = RETRY(read(master, buf, sizeof(buf)));
+	ssize_t n = RETRY(read(master, t->out.data, sizeof(t->out.data)));
 
 	if (n < 0 && errno == EAGAIN)
 		return true;
 	if (n <= 0)
 		return false; /* EIO: no process has it open (pty(7)) */
-	return file_write_all(STDOUT_FILENO, buf, (size_t)n) == 0;
+	t->out.len = (size_t)n;
+	if (t->ended)
+		t->drain -= t->out.len < t->drain ? t->out.len : t->drain;
+	return true;
 }
 
-/* What was written before the end is still shown; what background processes write later is not. */
-static void drain_output(int master)
+/* Returns false when the receiver is gone. */
+static bool flush(int fd, struct pending *b)
 {
-	struct pollfd fd = { .fd = master, .events = POLLIN };
+	ssize_t n = RETRY(write(fd, b->data, b->len));
 
-	while (poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN) && pump_output(master))
-		;
+	if (n < 0 && errno != EAGAIN) {
+		b->len = 0;
+		return false;
+	}
+	if (n > 0) {
+		memmove(b->data, b->data + n, b->len - (size_t)n);
+		b->len -= (size_t)n;
+	}
+	return true;
 }
 
 /* ---- signals -----------------------------------------------------------------------------------
@@ -120,9 +134,11 @@ static void reap_orphans(const struct proc *p)
 	}
 }
 
-static void take_signals(struct relay *r, const struct proc *p, bool reap_all)
+/* Returns whether one came that is meant for the program. */
+static bool take_signals(struct relay *r, const struct proc *p, bool reap_all)
 {
 	struct signalfd_siginfo info;
+	bool forwarded = false;
 
 	while (RETRY(read(r->signalfd, &info, sizeof(info))) == sizeof(info)) {
 		int sig = (int)info.ssi_signo;
@@ -131,10 +147,13 @@ static void take_signals(struct relay *r, const struct proc *p, bool reap_all)
 				reap_orphans(p);
 		} else if (sig == SIGWINCH && r->master >= 0) {
 			tty_copy_size(STDIN_FILENO, r->master);
-		} else if (proc_signal(p, sig) < 0) {
-			log_debug("signal %d was not delivered: %s", sig, err_text(errno));
+		} else {
+			forwarded = true;
+			if (proc_signal(p, sig) < 0)
+				log_debug("signal %d was not delivered: %s", sig, err_text(errno));
 		}
 	}
+	return forwarded;
 }
 
 /* ---- the loop -----------------------------------------------------------------------------------
@@ -145,45 +164,76 @@ enum {
 	POLL_SIGNAL,
 	POLL_MASTER,
 	POLL_STDIN,
+	POLL_STDOUT,
 	POLL_COUNT
 };
 
-static void watch(const struct relay *r, const struct proc *p, const struct pending *in,
+/* A side that has hung up is always ready: it is watched only when something can be done about it.
+ */
+static void watch(const struct relay *r, const struct proc *p, const struct pump *t,
 		  struct pollfd fds[POLL_COUNT])
 {
-	fds[POLL_END] = (struct pollfd){ .fd = p->pidfd, .events = POLLIN };
+	bool in = is_full(&t->in), out = is_full(&t->out);
+	bool wants_input = r->master >= 0 && !in && !t->in_ended && !t->ended;
+
+	fds[POLL_END] = (struct pollfd){ .fd = t->ended ? -1 : p->pidfd, .events = POLLIN };
 	fds[POLL_SIGNAL] = (struct pollfd){ .fd = r->signalfd, .events = POLLIN };
-	fds[POLL_MASTER] = (struct pollfd){ .fd = r->master,
-					    .events = (short)(POLLIN | (in->len ? POLLOUT : 0)) };
+	fds[POLL_MASTER] =
+		(struct pollfd){ .fd = in || !out ? r->master : -1,
+				 .events = (short)((out ? 0 : POLLIN) | (in ? POLLOUT : 0)) };
 	fds[POLL_STDIN] =
-		(struct pollfd){ .fd = r->master >= 0 && !in->len && !in->eof ? STDIN_FILENO : -1,
-				 .events = POLLIN };
+		(struct pollfd){ .fd = wants_input ? STDIN_FILENO : -1, .events = POLLIN };
+	fds[POLL_STDOUT] = (struct pollfd){ .fd = out ? STDOUT_FILENO : -1, .events = POLLOUT };
+}
+
+static void pump(struct relay *r, struct pump *t, const struct pollfd fds[POLL_COUNT])
+{
+	const short gone = POLLHUP | POLLERR;
+
+	if (fds[POLL_STDIN].revents)
+		read_stdin(t);
+	if (is_full(&t->in) && fds[POLL_MASTER].revents & (POLLOUT | gone))
+		(void)flush(r->master, &t->in);
+	/* A caller that reads no more has closed the window: the terminal hangs up. */
+	if (is_full(&t->out)) {
+		if (fds[POLL_STDOUT].revents && !flush(STDOUT_FILENO, &t->out))
+			fd_close(&r->master);
+	} else if (fds[POLL_MASTER].revents & (POLLIN | gone) && !read_master(r->master, t)) {
+		fd_close(&r->master);
+	}
+}
+
+/* After the program's end: whether all that it wrote has been passed on. */
+static bool is_drained(const struct relay *r, const struct pump *t,
+		       const struct pollfd fds[POLL_COUNT])
+{
+	if (is_full(&t->out))
+		return false;
+	return r->master < 0 || !(fds[POLL_MASTER].revents & POLLIN) || t->drain == 0;
 }
 
 static int loop(struct relay *r, const struct proc *p, bool reap_all, struct err *err)
 {
 	struct pollfd fds[POLL_COUNT];
-	struct pending in = { .len = 0 };
+	struct pump t = { .drain = DRAIN_MAX };
 
 	for (;;) {
-		watch(r, p, &in, fds);
-		if (poll(fds, POLL_COUNT, -1) < 0 && errno != EINTR)
+		watch(r, p, &t, fds);
+		if (poll(fds, POLL_COUNT, t.ended && !is_full(&t.out) ? 0 : -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return err_sys(err, "wait for the container");
-		if (fds[POLL_SIGNAL].revents)
-			take_signals(r, p, reap_all);
-		if (fds[POLL_MASTER].revents & POLLOUT)
-			flush_input(r->master, &in);
-		if (fds[POLL_STDIN].revents)
-			pump_input(r->master, &in);
-		if (fds[POLL_MASTER].revents & (POLLIN | POLLHUP | POLLERR) &&
-		    !pump_output(r->master))
-			fd_close(&r->master);
+		}
+		pump(r, &t, fds);
+		if (t.ended && is_drained(r, &t, fds))
+			return 0;
+		/* With nobody to forward it to, a signal ends the wait for a reader that is stuck.
+		 */
+		if (fds[POLL_SIGNAL].revents && take_signals(r, p, reap_all) && t.ended)
+			return 0;
 		if (fds[POLL_END].revents)
-			break;
+			t.ended = true;
 	}
-	if (r->master >= 0)
-		drain_output(r->master);
-	return 0;
 }
 
 int relay_run(struct relay *r, const struct proc *p, bool reap_all, int *ret_code, struct err *err)

@@ -2,12 +2,14 @@
 /* run: create, start, wait and delete by the functions of those verbs; no second code path */
 #include <signal.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "container/container.h"
 #include "container/relay.h"
 #include "create-internal.h"
+#include "kernel/tty.h"
 
 /* Whatever happened, the process is our child: end it, collect it, delete what is left. */
 static void clean_up(int rootfd, const char *id, const struct proc *p)
@@ -68,6 +70,8 @@ int container_run(int rootfd, const struct create_options *o, int *ret_code, str
 	AUTO_PROC p = c.proc;
 	c.proc = (struct proc)PROC_INIT;
 	r.master = fd_take(&c.master);
+	if (r.master >= 0)
+		tty_copy_size(STDIN_FILENO, r.master); /* before the program can ask for it */
 	create_end(&c); /* the trees of the plan must not stay busy while the container runs */
 	int rc = run_foreground(rootfd, o, &r, &p, ret_code, err);
 	relay_done(&r);

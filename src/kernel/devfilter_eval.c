@@ -19,7 +19,7 @@ static uint64_t alu(int op, uint64_t dst, uint64_t src)
 	case BPF_RSH:
 		return (uint32_t)dst >> src;
 	default:
-		ASSERT(!"an instruction that we generate");
+		ASSERT(false); /* devfilter.c generates no other */
 		return 0;
 	}
 }
@@ -36,7 +36,7 @@ static bool jumps(int op, uint64_t dst, uint64_t imm)
 	case BPF_JSET:
 		return (dst & imm) != 0;
 	default:
-		ASSERT(!"an instruction that we generate");
+		ASSERT(false); /* devfilter.c generates no other */
 		return false;
 	}
 }
@@ -72,6 +72,6 @@ bool devfilter_verdict(const struct devfilter *f, char type, unsigned major, uns
 		}
 	}
 
-	ASSERT(!"the program ends with an exit");
+	ASSERT(false); /* every program ends with an exit */
 	return false;
 }

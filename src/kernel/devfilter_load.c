@@ -100,7 +100,7 @@ static bool is_ours(int prog)
 /* The program that an earlier call attached to the cgroup, or -1. */
 static int find_ours(int cgroupfd)
 {
-	uint32_t ids[ATTACHED_MAX];
+	uint32_t ids[ATTACHED_MAX] = { 0 };
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));

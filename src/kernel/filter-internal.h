@@ -21,8 +21,8 @@
 #include "kernel/filter.h"
 #include "oci/config.h"
 
-#define FILTER_X32_BIT 0x40000000U /* in numbers of x32, whose audit architecture is x86_64's */
-#define FILTER_ARCHS_MAX 32	   /* the names of oci_seccomp_archs are fewer */
+#define FILTER_X32_BIT   0x40000000U /* in numbers of x32, whose audit architecture is x86_64's */
+#define FILTER_ARCHS_MAX 32          /* the names of oci_seccomp_archs are fewer */
 
 /* One rule: ACTION when all conditions hold. */
 struct filter_rule {
@@ -45,8 +45,8 @@ struct filter_profile {
 	size_t n_archs;
 	struct filter_call *calls;
 	size_t n_calls;
-	/* [call * n_archs + arch]: the number, for x32 with its bit, or what filter_library_number()
-	 * says */
+	/* [call * n_archs + arch]: the number, for x32 with its bit, or what
+	 * filter_library_number() says */
 	int32_t *numbers;
 	int32_t newest[FILTER_ARCHS_MAX]; /* largest number named, by index in `archs`, or -1 */
 };
@@ -58,13 +58,13 @@ int filter_profile_build(const struct oci_config *c, struct arena *a, struct fil
 /* Calls above the newest named one get ENOSYS (D-26, C-SEC-08). */
 bool filter_profile_wants_enosys(const struct filter_profile *p);
 
-/* The last number that belongs to ARCH: x86_64 and x32 share an audit architecture, and the one ends
- * where the other begins. */
+/* The last number that belongs to ARCH: x86_64 and x32 share an audit architecture, and the one
+ * ends where the other begins. */
 uint32_t filter_last_number(uint32_t arch);
 
-/* i386 reaches some calls through socketcall(2) and ipc(2) too, and libseccomp numbers those -100 - n
- * and -200 - n. True when NUMBER is such a one; then *ret_call is the multiplexer (102 or 117), *ret_n
- * the value of its first argument and *ret_direct the call's own number or -1. */
+/* i386 reaches some calls through socketcall(2) and ipc(2) too, and libseccomp numbers those -100 -
+ * n and -200 - n. True when NUMBER is such a one; then *ret_call is the multiplexer (102 or 117),
+ * *ret_n the value of its first argument and *ret_direct the call's own number or -1. */
 bool filter_x86_multiplexed(int32_t number, uint32_t *ret_call, uint32_t *ret_n,
 			    int32_t *ret_direct) MUST_CHECK;
 
@@ -86,8 +86,8 @@ int32_t filter_library_number(uint32_t arch, const char *name) MUST_CHECK;
 /* True when libseccomp knows NAME for any architecture. */
 bool filter_library_knows(const char *name) MUST_CHECK;
 
-/* Has libseccomp make the program for those calls of the profile whose flag in SELECTED is set (NULL:
- * all), without the ENOSYS answers. TREE: its binary tree (C-SEC-29). */
+/* Has libseccomp make the program for those calls of the profile whose flag in SELECTED is set
+ * (NULL: all), without the ENOSYS answers. TREE: its binary tree (C-SEC-29). */
 int filter_library_build(const struct filter_profile *p, const bool *selected, bool tree,
 			 struct arena *a, struct filter *ret, struct err *err) MUST_CHECK;
 

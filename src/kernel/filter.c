@@ -12,8 +12,7 @@
 #include "oci/names.h"
 
 /* Our own program where it is covered, else libseccomp's (D-11). */
-static int build(const struct filter_profile *p, struct arena *a, struct filter *f,
-		 struct err *err)
+static int build(const struct filter_profile *p, struct arena *a, struct filter *f, struct err *err)
 {
 	int rc = filter_generate(p, a, f, err);
 

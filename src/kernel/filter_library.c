@@ -165,8 +165,8 @@ int filter_library_build(const struct filter_profile *p, const bool *selected, b
 
 #define ENOSYS_GROUP 6 /* instructions for one architecture */
 
-/* Calls of ARCH above NEWEST get ENOSYS. Expects the audit architecture in the accumulator and leaves
- * it there for whoever comes next. */
+/* Calls of ARCH above NEWEST get ENOSYS. Expects the audit architecture in the accumulator and
+ * leaves it there for whoever comes next. */
 static void add_enosys(struct sock_filter *out, uint32_t arch, uint32_t newest)
 {
 	const struct sock_filter group[ENOSYS_GROUP] = {

@@ -9,7 +9,8 @@
 
 #define WARN_NAMES_MAX 8
 
-/* The action as the kernel wants it. Only ERRNO and TRACE carry data, EPERM by default (C-SEC-03). */
+/* The action as the kernel wants it. Only ERRNO and TRACE carry data, EPERM by default (C-SEC-03).
+ */
 static uint32_t action_value(uint32_t index, const struct opt_u64 *errno_ret)
 {
 	uint32_t action = (uint32_t)oci_seccomp_actions[index].value;
@@ -59,8 +60,8 @@ static bool has_same_index_twice(const struct oci_seccomp_rule *r)
 	return false;
 }
 
-/* Conditions on different arguments are ANDed; as soon as two look at the same argument each of them
- * is a rule of its own, as with other runtimes (C-SEC-15). */
+/* Conditions on different arguments are ANDed; as soon as two look at the same argument each of
+ * them is a rule of its own, as with other runtimes (C-SEC-15). */
 static size_t parts_of(const struct oci_seccomp_rule *r)
 {
 	return has_same_index_twice(r) ? r->n_args : 1;
@@ -195,8 +196,9 @@ static void warn_unknown(const struct filter_profile *p)
 
 	const char *text = str_text(&list);
 	if (n > 0)
-		log_warn("linux.seccomp: libseccomp %s does not know these system calls, skipped: %s",
-			 filter_library_version(), text ? text : "several");
+		log_warn(
+			"linux.seccomp: libseccomp %s does not know these system calls, skipped: %s",
+			filter_library_version(), text ? text : "several");
 }
 
 int filter_profile_build(const struct oci_config *c, struct arena *a, struct filter_profile *ret,

@@ -22,8 +22,6 @@
 #include "base/sys.h"
 #include "kernel/device.h"
 
-#define OPEN_TREE_COPY (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-
 /* ---- in the parent ------------------------------------------------------------------------- */
 
 /* A detached copy of everything at and below FD, dressed as above. -1 with errno and *err. */
@@ -34,7 +32,8 @@ static int copy_root(const struct rootfs_plan *p, int fd, int *ret_tree, struct 
 		.propagation = (wanted & (MS_SHARED | MS_SLAVE)) ? MS_SLAVE : MS_PRIVATE,
 	};
 
-	AUTO_FD tree = sys_open_tree(fd, "", OPEN_TREE_COPY | AT_EMPTY_PATH | AT_RECURSIVE);
+	AUTO_FD tree = sys_open_tree(
+		fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (tree < 0)
 		return err_sys(err, "bind '%s'", p->path);
 	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
@@ -277,7 +276,8 @@ int rootfs_console(struct rootfs *r, int slave, struct err *err)
 	if (!r->own_ns)
 		return 0;
 
-	AUTO_FD tree = sys_open_tree(slave, "", OPEN_TREE_COPY | AT_EMPTY_PATH);
+	AUTO_FD tree =
+		sys_open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree < 0)
 		return err_sys(err, "bind the terminal onto '/dev/console'");
 

@@ -283,10 +283,12 @@ static void dec_rdma(struct json_decoder *d, const struct json_node *node, void 
 	for (const struct json_node *m = json_first(d->doc, node); m; m = json_next(d->doc, m)) {
 		size_t mark = json_enter(d, ".%s", json_shown(m->key, shown));
 		struct oci_rdma *dev = &v[n++];
+		unsigned before = d->n_errors;
 
 		*dev = (struct oci_rdma){ .at = m->at, .device = m->key };
 		json_decode(d, m, config_rdma_fields, dev);
-		if (m->type == JSON_OBJECT && m->count == 0) /* C-RDMA-01 */
+		if (d->n_errors == before && !dev->hca_handles.set &&
+		    !dev->hca_objects.set) /* C-RDMA-01 */
 			json_fail(d, m, "needs 'hcaHandles' or 'hcaObjects'");
 		json_leave(d, mark);
 	}

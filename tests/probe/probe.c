@@ -339,6 +339,24 @@ static int act_await(int argc, char **argv)
 	return 0;
 }
 
+/* to PATH: what follows is written to this file instead of stdout */
+static int act_to(int argc, char **argv)
+{
+	int fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	(void)argc;
+	put_errno(fd < 0 ? errno : 0);
+	fputs("}\n", stdout);
+	fflush(stdout);
+	if (fd >= 0) {
+		dup2(fd, 1);
+		close(fd);
+	}
+	putchar('{');
+	first = true;
+	return 0;
+}
+
 /* reap: collects every child that has ended or ends, until none is left */
 static int act_reap(int argc, char **argv)
 {
@@ -378,6 +396,7 @@ static const struct action {
 	{ "tty",         0, act_tty         },
 	{ "winch",       0, act_winch       },
 	{ "await",       1, act_await       },
+	{ "to",          1, act_to          },
 };
 /* clang-format on */
 

@@ -66,7 +66,8 @@ static inline UNUSED int scratch_setup(void **state)
 	if (!s)
 		return -1;
 	s->fds_before = open_fds();
-	(void)snprintf(s->path, sizeof(s->path), "/tmp/cruntime-unit-XXXXXX");
+	const char *tmp = getenv("TMPDIR");
+	(void)snprintf(s->path, sizeof(s->path), "%s/cruntime-unit-XXXXXX", tmp ? tmp : "/tmp");
 	if (!mkdtemp(s->path))
 		return -1;
 	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ns_util.h - builds the file tree of a small container for a test, in private namespaces
  *
- * The test program leaves the host's mount namespace first, so nothing it does is seen there. A case
- * describes a config by fragments (single quotes stand for double ones); contain() plans it, forks a
- * child that carries it out and then looks around with CHECK(). */
+ * The test program leaves the host's mount namespace first, so nothing it does is seen there. A
+ * case describes a config by fragments (single quotes stand for double ones); contain() plans it,
+ * forks a child that carries it out and then looks around with CHECK(). */
 #pragma once
 
 #include "base_util.h"
@@ -30,13 +30,14 @@ struct contained {
 	const char *mounts; /* elements of "mounts" */
 	const char *more;   /* members of "linux" besides namespaces, with a comma in front */
 	bool user_ns, net_ns, cgroup_ns, no_mount_ns;
-	bool unprivileged; /* as if the parent could not copy trees */
-	bool no_pivot, stay; /* stay: look before pivot_root */
+	const char *cgroup;   /* directory that is the container's cgroup */
+	bool unprivileged;    /* as if the parent could not copy trees */
+	bool no_pivot, stay;  /* stay: look before pivot_root */
 	void (*before)(void); /* in the child, between clone and attach */
 	void (*check)(struct rootfs *r);
 };
 
-static char ns_scratch[] = "/tmp/cruntime-ns-XXXXXX"; /* a tmpfs of our own */
+static char ns_scratch[64]; /* a tmpfs of our own */
 static bool ns_private;
 
 #define CHECK(cond)                                                                                \
@@ -52,10 +53,11 @@ static bool ns_private;
 static inline UNUSED int ns_group_setup(void **state)
 {
 	(void)state;
+	const char *tmp = getenv("TMPDIR");
+	(void)snprintf(ns_scratch, sizeof(ns_scratch), "%s/cruntime-ns-XXXXXX", tmp ? tmp : "/tmp");
 	if (!mkdtemp(ns_scratch))
 		return -1;
-	if (unshare(CLONE_NEWNS) < 0 ||
-	    sys_mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
+	if (unshare(CLONE_NEWNS) < 0 || sys_mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
 	    sys_mount("tmpfs", ns_scratch, "tmpfs", 0, "mode=755") < 0)
 		return 0;
 	ns_private = true;
@@ -151,8 +153,8 @@ static inline UNUSED void enter_user_ns(int sock)
 	char byte = 'm';
 	int status;
 
-	/* A procfs needs a pid namespace that belongs to the user namespace. */
-	CHECK(unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0);
+	/* procfs and mqueue need namespaces that belong to the user namespace. */
+	CHECK(unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC) == 0);
 	CHECK(write(sock, &byte, 1) == 1);
 	CHECK(read(sock, &byte, 1) == 1);
 	CHECK(setgroups(0, NULL) == 0 && setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0);
@@ -248,14 +250,17 @@ static inline UNUSED int contain(const struct contained *k, struct err *err)
 		.config = c, .bundlefd = bundlefd, .bundle = bundle, .no_pivot = k->no_pivot
 	};
 
+	AUTO_FD cgroup = k->cgroup ? open(k->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	int rc = rootfs_plan_build(&request, &arena, &p, err);
+	if (rc == 0)
+		rc = rootfs_plan_cgroup(&p, cgroup, err);
 	if (rc == 0) {
 		rc = run_child(k, &p, err);
 		rootfs_plan_done(&p);
 	}
 	config_free(&c);
 	free(bundle);
-	assert_int_equal(open_fds(), fds + 1); /* bundlefd */
+	assert_int_equal(open_fds(), fds + (cgroup >= 0 ? 2 : 1)); /* and bundlefd */
 
 	return rc;
 }

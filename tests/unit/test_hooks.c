@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "base/str.h"
 #include "container/hooks.h"
 
 static struct oci_config config_with(struct oci_hook *hooks, size_t n)
@@ -79,7 +80,7 @@ static void environment_is_exactly_the_hooks_own(void **state)
 static void failures_name_hook_reason_and_output(void **state)
 {
 	struct scratch *s = *state;
-	static const struct {
+	const struct {
 		struct oci_hook hook;
 		const char *expected;
 	} cases[] = {
@@ -117,11 +118,13 @@ static void timeout_ends_the_whole_group(void **state)
 	int fd = openat(s->fd, "pid", O_RDONLY | O_CLOEXEC);
 	assert_true(read(fd, buf, sizeof(buf) - 1) > 0);
 	close(fd);
-	pid_t pid = (pid_t)strtoul(buf, NULL, 10);
-	for (int i = 0; i < 200 && kill(pid, 0) == 0; i++)
+	uint32_t pid;
+	buf[strcspn(buf, "\n")] = '\0';
+	assert_int_equal(parse_u32(buf, &pid), 0);
+	for (int i = 0; i < 200 && kill((pid_t)pid, 0) == 0; i++)
 		(void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	char path[64], stat[256] = "";
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		assert_true(read(fd, stat, sizeof(stat) - 1) >= 0);

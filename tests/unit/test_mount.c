@@ -220,7 +220,8 @@ static void bad_mounts_are_refused_with_the_reason(void **state)
 		const char *mount, *fragment;
 	} cases[] = {
 		{ "{'destination': '/x', 'type': 'nofs'}", "no file system type 'nofs'" },
-		{ "{'destination': '/x', 'type': 'bind', 'source': '/'}", "needs the option 'bind'" },
+		{ "{'destination': '/x', 'type': 'bind', 'source': '/'}",
+		  "needs the option 'bind'" },
 		{ "{'destination': '/x', 'source': '/'}", "is missing" },
 		{ "{'destination': '/x', 'options': ['bind']}", "needs a source" },
 		{ "{'destination': '/x', 'type': 'tmpfs', 'options': ['foo=bar']}",
@@ -372,11 +373,12 @@ static void tmpfs_takes_the_mode_of_what_it_covers(void **state)
 	assert_int_equal(mkdir("rootfs/tmp", 0755), 0);
 	assert_int_equal(chmod("rootfs/tmp", 01777), 0);
 	const struct contained k = {
-		.mounts = "{'destination': '/run', 'type': 'tmpfs',"
-			  " 'options': ['defaults', 'silent', 'iversion', 'lazytime', 'nofail']},"
-			  "{'destination': '/new', 'type': 'tmpfs', 'options': ['sync', 'dirsync']},"
-			  "{'destination': '/tmp', 'type': 'tmpfs', 'options': ['nodev', '']},"
-			  "{'destination': '/opt', 'type': 'tmpfs', 'options': ['mode=700']}",
+		.mounts =
+			"{'destination': '/run', 'type': 'tmpfs',"
+			" 'options': ['defaults', 'silent', 'iversion', 'lazytime', 'nofail']},"
+			"{'destination': '/new', 'type': 'tmpfs', 'options': ['sync', 'dirsync']},"
+			"{'destination': '/tmp', 'type': 'tmpfs', 'options': ['nodev', '']},"
+			"{'destination': '/opt', 'type': 'tmpfs', 'options': ['mode=700']}",
 		.stay = true,
 		.check = check_tmpfs,
 	};
@@ -462,7 +464,8 @@ static void long_overlay_lists_are_split(void **state)
 					 i ? ":" : "", ns_scratch, i, i == 7 ? "\\\\:7" : "");
 	}
 	(void)snprintf(mount, sizeof(mount),
-		       "{'destination': '/o', 'type': 'overlay', 'options': ['lowerdir=%s']}", list);
+		       "{'destination': '/o', 'type': 'overlay', 'options': ['lowerdir=%s']}",
+		       list);
 	const struct contained k = { .mounts = mount, .stay = true, .check = check_overlay };
 
 	contain_ok(&k);
@@ -549,6 +552,39 @@ static void own_cgroup_namespace_gets_a_fresh_mount(void **state)
 	contain_ok(&k);
 }
 
+static void check_bound_cgroup(struct rootfs *r)
+{
+	CHECK(mode_of(r->fd, "c/cgroup.procs") != 0);
+	CHECK(mode_of(r->fd, "d/cgroup.procs") != 0);
+	CHECK(flags_of(r->fd, "c") & ST_RDONLY);
+	CHECK(flags_of(r->fd, "c") & ST_NOSUID);
+	CHECK(!(flags_of(r->fd, "d") & ST_RDONLY));
+	CHECK(strcmp(peers_of("/rootfs/c"), "") == 0);
+}
+
+/* C-CGP-12, I-23, S-14: the own subtree, read-only on the mount itself */
+static void without_cgroup_namespace_the_own_subtree_is_bound(void **state)
+{
+	(void)state;
+	needs_namespaces();
+	assert_int_equal(mkdir("cg", 0755), 0);
+	assert_int_equal(sys_mount("cgroup2", "cg", "cgroup2", 0, NULL), 0);
+	struct contained k = {
+		.mounts = "{'destination': '/c', 'type': 'cgroup', 'options': ['nosuid', 'ro']},"
+			  "{'destination': '/d', 'type': 'cgroup'}",
+		.cgroup = "cg",
+		.stay = true,
+		.check = check_bound_cgroup,
+	};
+
+	contain_ok(&k);
+	k.unprivileged = true;
+	contain_ok(&k);
+	k.user_ns = true;
+	assert_int_equal(chown("rootfs", HOST_ID, HOST_ID), 0);
+	contain_ok(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -570,6 +606,7 @@ int main(void)
 		NS_TEST(user_namespace_can_mount_what_it_needs),
 		NS_TEST(locked_flags_are_explained),
 		NS_TEST(own_cgroup_namespace_gets_a_fresh_mount),
+		NS_TEST(without_cgroup_namespace_the_own_subtree_is_bound),
 	};
 
 	return cmocka_run_group_tests_name("mount", tests, ns_group_setup, ns_group_teardown);

@@ -341,8 +341,9 @@ static void global_options_come_before_the_command(void **state)
 
 	(void)parse_cli("cruntime list --debug", &cmd, &err);
 	assert_null(cmd);
-	assert_string_equal(err.msg,
-			    "cruntime list: unknown option '--debug' (see 'cruntime list --help')");
+	assert_string_equal(
+		err.msg,
+		"cruntime list: global option '--debug' belongs before the command (see 'cruntime list --help')");
 }
 
 static void operands_are_counted(void **state)

@@ -3,6 +3,7 @@
 
 #include <sys/file.h>
 
+#include "base/fd.h"
 #include "container/store.h"
 
 /* R-LIFE-03, S-31, I-24 */

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the integration tests. Run them with tests/run, inside tests/in."""
+
+import ctypes
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import harness
+
+# What each environment of tests/in is known to have. Something missing that is listed here fails
+# the tests that need it instead of skipping them: a skip never hides a failure.
+EXPECTED = {
+    "native": {"root", "cgroup2", "userns", "timens", "tmpfs-idmap", "clone-into-cgroup"},
+    "uml": {"root", "cgroup2", "userns", "memory", "cpu", "io", "pids"},
+}
+CONTROLLERS = {"memory", "cpu", "io", "pids", "cpuset", "hugetlb"}
+
+
+def kernel():
+    return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+
+
+def controllers():
+    try:
+        return set((harness.CGROUP / "cgroup.subtree_control").read_text().split())
+    except OSError:
+        return set()
+
+
+def has(name):
+    """None when this environment has the thing, otherwise the reason why not."""
+    if name in CONTROLLERS:
+        if name in controllers():
+            return None
+        return f"the {name} controller is not available on cgroup2 here"
+    checks = {
+        "root": lambda: os.geteuid() == 0 or "not root",
+        "cgroup2": lambda: (harness.CGROUP / "cgroup.procs").exists() or "no cgroup2",
+        "userns": lambda: os.path.exists("/proc/self/ns/user") or "no user namespaces",
+        "timens": lambda: os.path.exists("/proc/self/ns/time") or "kernel without time namespaces",
+        "tmpfs-idmap": lambda: kernel() >= (6, 3) or "idmapped tmpfs needs kernel 6.3",
+        "clone-into-cgroup": lambda: kernel() >= (5, 7) or "kernel older than 5.7",
+        "apparmor": lambda: os.path.exists("/sys/kernel/security/apparmor") or "no AppArmor",
+        "no-apparmor": lambda: not os.path.exists("/sys/kernel/security/apparmor")
+        or "AppArmor is there",
+        "no-selinux": lambda: not os.path.exists("/sys/fs/selinux/enforce") or "SELinux is there",
+        "two-cpus": lambda: (os.cpu_count() or 1) > 1 or "needs two processors",
+    }
+    answer = checks[name]()
+    return None if answer is True else answer
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "requires(*names): what the environment must have")
+    config.addinivalue_line("markers", "controllers: needs cgroup controllers beyond hugetlb")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        needed = {n for m in item.iter_markers("requires") for n in m.args}
+        if needed & (CONTROLLERS - {"hugetlb"}):
+            item.add_marker("controllers")
+
+
+def pytest_runtest_setup(item):
+    expected = EXPECTED.get(os.environ.get("TESTS_IN", ""), set())
+    for marker in item.iter_markers("requires"):
+        for name in marker.args:
+            reason = has(name)
+            if reason and name in expected:
+                pytest.fail(f"this environment should have '{name}': {reason}", pytrace=False)
+            if reason:
+                pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def environment():
+    """Only inside tests/in; orphans of containers are ours, as a containerd shim's are."""
+    assert os.environ.get("TESTS_IN"), "run these tests with tests/run, or inside tests/in"
+    os.umask(0o022)
+    for name in ("XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"):
+        os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    path = tmp_path_factory.mktemp("template")
+    harness.make_rootfs(path)
+    return path
+
+
+@pytest.fixture
+def world():
+    """Fails the test when a cgroup, mount, process or state directory is left behind."""
+    before = harness.World()
+    yield before
+    leaks = before.leaks()
+    assert not leaks, "left behind: " + "; ".join(leaks)
+
+
+@pytest.fixture
+def make_bundle(world, template, tmp_path):
+    """Makes any number of bundles: make_bundle("name")."""
+    made = []
+
+    def make(name):
+        directory = tmp_path / name
+        directory.mkdir()
+        made.append(harness.Bundle(directory, template))
+        return made[-1]
+
+    yield make
+    failures = [f for bundle in made for f in bundle.cleanup()]
+    subprocess.run(["rm", "-rf", *(b.rootfs for b in made)], check=False)
+    assert not failures, "; ".join(failures)
+
+
+@pytest.fixture
+def bundle(make_bundle):
+    return make_bundle("bundle")
