@@ -19,8 +19,8 @@
 
 struct bpf_insn;
 
-/* Different rules for one kind of device (block, character). The program is then at most 25000
- * instructions long, within the reach of a jump (32767). */
+/* Rules in one list. The program is then at most 25000 instructions long, within the reach of a
+ * jump (32767), and compiled in some milliseconds. */
 #define DEVFILTER_MAX_RULES 4096
 
 struct devfilter {

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state, list, ps: what is known, without changing anything */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "container/container.h"
 #include "container/status.h"
 #include "verbs-internal.h"
@@ -65,6 +69,16 @@ int container_info(int rootfd, const char *id, struct arena *a, struct container
 	return info_of(&o, a, ret, err);
 }
 
+/* Engines let several runtimes share a root (engine-contracts 5). What was never claimed by us is
+ * not ours; a claim that was damaged still is. */
+static bool is_foreign(const struct opened *o)
+{
+	struct stat st;
+
+	return !o->has_record && o->status != STATUS_CREATING &&
+	       fstatat(o->store.dir, "claim.json", &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 int container_list(int rootfd, struct arena *a, struct container_info **ret, size_t *ret_n,
 		   struct err *err)
 {
@@ -88,6 +102,8 @@ int container_list(int rootfd, struct arena *a, struct container_info **ret, siz
 								    .status = STATUS_UNKNOWN } };
 			continue;
 		}
+		if (is_foreign(&o))
+			continue;
 		if (info_of(&o, a, &infos[found++], err) < 0)
 			return -1;
 	}

@@ -207,9 +207,10 @@ static void pump(struct relay *r, struct pump *t, const struct pollfd fds[POLL_C
 static bool is_drained(const struct relay *r, const struct pump *t,
 		       const struct pollfd fds[POLL_COUNT])
 {
-	if (is_full(&t->out))
-		return false;
-	return r->master < 0 || !(fds[POLL_MASTER].revents & POLLIN) || t->drain == 0;
+	if (r->master < 0 || is_full(&t->out))
+		return !is_full(&t->out);
+	/* Was it asked at all? */
+	return fds[POLL_MASTER].fd >= 0 && (!(fds[POLL_MASTER].revents & POLLIN) || t->drain == 0);
 }
 
 static int loop(struct relay *r, const struct proc *p, bool reap_all, struct err *err)

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the program looks
  *
- * Rules are turned round: the last one is asked first, and each answers only for the access bits
- * that no later rule for the same device has answered. What is left of them is
- *   - per kind of device (character, block) a list of rules for numbered devices, and
- *   - the bits that rules for *any* device allow. Such a rule makes everything before it void for
- *     its bits, so it can stand at the end of the list wherever it was written.
- * Registers: r2 kind, r3 bits that are still unanswered, r4 major, r5 minor, r6 both in one number.
- * A rule that answers for all bits is one comparing jump to the common exits:
+ * What the rules say about one numbered device is known beforehand, so each device that a rule
+ *names by both numbers becomes a set of allowed access bits, and the order of the rules is gone:
  *
- *	if r6 == 1:3 goto allow
+ *	if r6 == 1:3 goto allow          all bits are allowed
  *
- * and one for some of them is
+ *	if r6 != 1:11 goto next          some are
+ *	if r3 & DENIED goto deny
+ *	goto allow
  *
- *	if r6 != 1:5 goto next
+ * Behind these stand the rules with one number left open, such as 136:*, the last rule first. Each
+ * answers only for the bits that no later rule for the same devices has answered:
+ *
+ *	if r4 != 136 goto next
  *	r3 &= ~ACCESS                    or, if it denies:  if r3 & ACCESS goto deny
  *	if r3 == 0 goto allow
  *
- * Comparing the whole number in one jump also keeps the verifier's work linear: it learns nothing
- * from "not equal" that it would have to carry along. */
+ * Rules for *any* device come at the very end wherever they were written, because everything before
+ * them is void for their bits. All of this exists twice, for character and for block devices.
+ * Registers: r2 kind, r3 bits that are still unanswered, r4 major, r5 minor, r6 both in one number.
+ *
+ * A device that was found leaves the list at once. That matters for the verifier, which would
+ * otherwise follow each of them through all the rest: with 1500 rules it gave up. */
 #include "kernel/devfilter.h"
 
 #include <linux/bpf.h>
@@ -34,16 +38,25 @@
 
 #define ANY -1
 
+/* A rule with one number left open. */
 struct rule {
 	bool allow;
 	int64_t major, minor;
 	unsigned access;
 };
 
+struct device {
+	uint32_t major, minor;
+	unsigned allowed; /* bits */
+};
+
 /* The rules for one kind of device. */
 struct section {
-	struct rule *rules; /* for numbered devices, the last rule of the config first */
-	size_t n;
+	char type; /* 'c' or 'b' */
+	const struct oci_resources *config;
+	struct device *devices;
+	struct rule *rules; /* the last one of the config first */
+	size_t n_devices, n_rules;
 	unsigned decided; /* bits that a rule for any device has answered for all others */
 	unsigned allowed; /* which of these it allows */
 };
@@ -67,79 +80,137 @@ static const struct oci_device_rule default_rules[] = {
 
 /* ---- rules ---------------------------------------------------------------------------------- */
 
-static bool covers(const struct rule *s, const struct rule *r)
+/* The rules from the one that counts most: the defaults, then the config's from its end. NULL: no
+ * more. */
+static const struct oci_device_rule *rule_at(const struct section *s, size_t i)
 {
-	return (s->major == ANY || s->major == r->major) &&
-	       (s->minor == ANY || s->minor == r->minor);
+	if (i < ARRAY_LEN(default_rules))
+		return &default_rules[i];
+	i -= ARRAY_LEN(default_rules);
+
+	return i < s->config->n_devices ? &s->config->devices[s->config->n_devices - 1 - i] : NULL;
 }
 
-/* Adds R, which stands before all rules that S has already. False: the list is full. */
-static bool section_add(struct section *s, struct rule r)
+static bool is_about(const struct section *s, const struct oci_device_rule *r)
 {
-	r.access &= ACCESS_ALL & ~s->decided;
-	for (size_t i = 0; i < s->n && r.access; i++) {
-		if (covers(&s->rules[i], &r))
-			r.access &= ~s->rules[i].access;
-	}
-
-	/* Answered already, or a number that no device can have. */
-	if (r.access == 0 || r.major > MAJOR_MAX || r.minor > MINOR_MAX)
-		return true;
-	if (r.major == ANY && r.minor == ANY) {
-		s->decided |= r.access;
-		if (r.allow)
-			s->allowed |= r.access;
-		return true;
-	}
-	if (s->n == DEVFILTER_MAX_RULES)
-		return false;
-	s->rules[s->n++] = r;
-
-	return true;
+	/* Numbers that no device has match nothing, and must not reach another by overflow. */
+	return (r->type == 'a' || r->type == s->type) && r->major <= MAJOR_MAX &&
+	       r->minor <= MINOR_MAX;
 }
 
-/* Rules at the end that say what is said to everybody anyway. */
-static void section_trim(struct section *s)
+/* The bits that the rules of the config allow for one device. */
+static unsigned allowed_for(const struct section *s, uint32_t major, uint32_t minor)
 {
-	while (s->n > 0) {
-		const struct rule *r = &s->rules[s->n - 1];
-		unsigned allowed = r->access & s->allowed;
+	unsigned answered = 0;
+	unsigned allowed = 0;
+	const struct oci_device_rule *r;
 
-		if (allowed != (r->allow ? r->access : 0))
+	for (size_t i = 0; answered != ACCESS_ALL && (r = rule_at(s, i)); i++) {
+		if (!is_about(s, r) || (r->major != ANY && r->major != major) ||
+		    (r->minor != ANY && r->minor != minor))
+			continue;
+		if (r->allow)
+			allowed |= r->access & ~answered;
+		answered |= r->access;
+	}
+
+	return allowed & ACCESS_ALL;
+}
+
+/* The same with what the section says to devices that it does not name. */
+static unsigned allowed_unnamed(const struct section *s, uint32_t major, uint32_t minor)
+{
+	unsigned answered = 0;
+	unsigned allowed = 0;
+
+	for (size_t i = 0; i < s->n_rules; i++) {
+		const struct rule *r = &s->rules[i];
+
+		if (r->major != major && r->minor != minor)
+			continue;
+		if (r->allow)
+			allowed |= r->access & ~answered;
+		answered |= r->access;
+	}
+
+	return allowed | (s->allowed & ~answered);
+}
+
+static void add_device(struct section *s, uint32_t major, uint32_t minor)
+{
+	for (size_t i = 0; i < s->n_devices; i++) {
+		if (s->devices[i].major == major && s->devices[i].minor == minor)
+			return;
+	}
+	s->devices[s->n_devices++] = (struct device){ .major = major,
+						      .minor = minor,
+						      .allowed = allowed_for(s, major, minor) };
+}
+
+/* Adds what no rule before it has answered for the same devices. */
+static void add_open(struct section *s, const struct oci_device_rule *r)
+{
+	unsigned access = r->access & ~s->decided;
+
+	for (size_t i = 0; i < s->n_rules; i++) {
+		if (s->rules[i].major == r->major && s->rules[i].minor == r->minor)
+			access &= ~s->rules[i].access;
+	}
+	if (access)
+		s->rules[s->n_rules++] = (struct rule){
+			.allow = r->allow, .major = r->major, .minor = r->minor, .access = access
+		};
+}
+
+static void add_any(struct section *s, const struct oci_device_rule *r)
+{
+	if (r->allow)
+		s->allowed |= r->access & ~s->decided;
+	s->decided |= r->access;
+}
+
+/* Rules at the end, and devices, that say what is said to everybody anyway. */
+static void trim(struct section *s)
+{
+	size_t kept = 0;
+
+	while (s->n_rules > 0) {
+		const struct rule *r = &s->rules[s->n_rules - 1];
+
+		if ((r->access & s->allowed) != (r->allow ? r->access : 0))
 			break;
-		s->n--;
+		s->n_rules--;
 	}
+	for (size_t i = 0; i < s->n_devices; i++) {
+		const struct device d = s->devices[i];
+
+		if (allowed_unnamed(s, d.major, d.minor) != d.allowed)
+			s->devices[kept++] = d;
+	}
+	s->n_devices = kept;
 }
 
-static bool section_add_config(struct section *s, char type, const struct oci_device_rule *r)
+static int section_build(struct section *s, struct arena *a, struct err *err)
 {
-	if (r->type != 'a' && r->type != type)
-		return true;
+	size_t max = ARRAY_LEN(default_rules) + s->config->n_devices;
+	const struct oci_device_rule *r;
 
-	return section_add(s, (struct rule){ .allow = r->allow,
-					     .major = r->major,
-					     .minor = r->minor,
-					     .access = r->access });
-}
-
-static int section_build(struct section *s, char type, const struct oci_resources *r,
-			 struct arena *a, struct err *err)
-{
-	size_t max = ARRAY_LEN(default_rules) + r->n_devices;
-
-	s->rules = ARENA_NEW(a, struct rule, max < DEVFILTER_MAX_RULES ? max : DEVFILTER_MAX_RULES);
-	if (!s->rules)
+	s->devices = ARENA_NEW(a, struct device, max);
+	s->rules = ARENA_NEW(a, struct rule, max);
+	if (!s->devices || !s->rules)
 		return err_oom(err);
 
-	for (size_t i = 0; i < ARRAY_LEN(default_rules); i++)
-		(void)section_add_config(s, type, &default_rules[i]); /* a dozen always fits */
-	for (size_t i = r->n_devices; i > 0 && s->decided != ACCESS_ALL; i--) {
-		if (!section_add_config(s, type, &r->devices[i - 1]))
-			return err_set(err, ERR_CONFIG,
-				       "linux.resources.devices: more than %d different rules",
-				       DEVFILTER_MAX_RULES);
+	for (size_t i = 0; s->decided != ACCESS_ALL && (r = rule_at(s, i)); i++) {
+		if (!is_about(s, r))
+			continue;
+		if (r->major == ANY && r->minor == ANY)
+			add_any(s, r);
+		else if (r->major == ANY || r->minor == ANY)
+			add_open(s, r);
+		else
+			add_device(s, (uint32_t)r->major, (uint32_t)r->minor);
 	}
-	section_trim(s);
+	trim(s);
 
 	return 0;
 }
@@ -201,30 +272,30 @@ static void emit_head(struct code *c)
 	emit_reg(c, BPF_ALU | BPF_OR | BPF_X, R6_DEV, R5_MINOR, 0);
 }
 
-/* "if the device is (not) the rule's goto OFF"; OP is BPF_JEQ or BPF_JNE. */
-static void emit_match(struct code *c, const struct rule *r, int op, int off)
+static void emit_device(struct code *c, const struct device *d)
 {
-	if (r->minor == ANY) {
-		emit(c, BPF_JMP32 | op | BPF_K, R4_MAJOR, off, (int)r->major);
-	} else if (r->major == ANY) {
-		emit(c, BPF_JMP32 | op | BPF_K, R5_MINOR, off, (int)r->minor);
-	} else {
-		uint32_t dev = (uint32_t)r->major << MINOR_BITS | (uint32_t)r->minor;
+	int dev = (int)(d->major << MINOR_BITS | d->minor);
 
-		emit(c, BPF_JMP32 | op | BPF_K, R6_DEV, off, (int)dev);
+	if (d->allowed == ACCESS_ALL) {
+		emit(c, BPF_JMP32 | BPF_JEQ | BPF_K, R6_DEV, TO_ALLOW, dev);
+	} else {
+		emit(c, BPF_JMP32 | BPF_JNE | BPF_K, R6_DEV, 2, dev);
+		emit(c, BPF_JMP | BPF_JSET | BPF_K, R3_ACCESS, TO_DENY,
+		     (int)(ACCESS_ALL & ~d->allowed));
+		emit(c, BPF_JMP | BPF_JA, 0, TO_ALLOW, 0);
 	}
 }
 
 static void emit_rule(struct code *c, const struct rule *r)
 {
-	if (r->access == ACCESS_ALL) {
-		emit_match(c, r, BPF_JEQ, r->allow ? TO_ALLOW : TO_DENY);
-	} else if (r->allow) {
-		emit_match(c, r, BPF_JNE, 2);
+	unsigned reg = r->minor == ANY ? R4_MAJOR : R5_MINOR;
+	int number = (int)(r->minor == ANY ? r->major : r->minor);
+
+	emit(c, BPF_JMP32 | BPF_JNE | BPF_K, reg, r->allow ? 2 : 1, number);
+	if (r->allow) {
 		emit(c, BPF_ALU | BPF_AND | BPF_K, R3_ACCESS, 0, (int)(ACCESS_ALL & ~r->access));
 		emit(c, BPF_JMP | BPF_JEQ | BPF_K, R3_ACCESS, TO_ALLOW, 0);
 	} else {
-		emit_match(c, r, BPF_JNE, 1);
 		emit(c, BPF_JMP | BPF_JSET | BPF_K, R3_ACCESS, TO_DENY, (int)r->access);
 	}
 }
@@ -233,7 +304,9 @@ static void emit_section(struct code *c, const struct section *s)
 {
 	unsigned denied = ACCESS_ALL & ~s->allowed;
 
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->n_devices; i++)
+		emit_device(c, &s->devices[i]);
+	for (size_t i = 0; i < s->n_rules; i++)
 		emit_rule(c, &s->rules[i]);
 	if (denied)
 		emit(c, BPF_JMP | BPF_JSET | BPF_K, R3_ACCESS, TO_DENY, (int)denied);
@@ -264,7 +337,8 @@ static void emit_exits(struct code *c)
 static int assemble(const struct section *chr, const struct section *blk, struct arena *a,
 		    struct devfilter *ret, struct err *err)
 {
-	struct code c = { .v = ARENA_NEW(a, struct bpf_insn, FIXED_INSNS + 3 * (chr->n + blk->n)) };
+	size_t n = chr->n_devices + chr->n_rules + blk->n_devices + blk->n_rules;
+	struct code c = { .v = ARENA_NEW(a, struct bpf_insn, FIXED_INSNS + 3 * n) };
 
 	if (!c.v)
 		return err_oom(err);
@@ -285,17 +359,20 @@ static int assemble(const struct section *chr, const struct section *blk, struct
 
 static bool allows_all(const struct section *s)
 {
-	return s->n == 0 && s->allowed == ACCESS_ALL;
+	return s->n_devices == 0 && s->n_rules == 0 && s->allowed == ACCESS_ALL;
 }
 
 int devfilter_build(const struct oci_resources *r, struct arena *a, struct devfilter *ret,
 		    struct err *err)
 {
-	struct section chr = { .rules = NULL };
-	struct section blk = { .rules = NULL };
+	struct section chr = { .type = 'c', .config = r };
+	struct section blk = { .type = 'b', .config = r };
 	struct devfilter f = { .insns = NULL };
 
-	if (section_build(&chr, 'c', r, a, err) < 0 || section_build(&blk, 'b', r, a, err) < 0)
+	if (r->n_devices > DEVFILTER_MAX_RULES)
+		return err_set(err, ERR_CONFIG, "linux.resources.devices: more than %d rules",
+			       DEVFILTER_MAX_RULES);
+	if (section_build(&chr, a, err) < 0 || section_build(&blk, a, err) < 0)
 		return -1;
 
 	f.has_deny = !allows_all(&chr) || !allows_all(&blk);

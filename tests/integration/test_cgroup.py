@@ -25,8 +25,10 @@ def limits(bundle):
 
 
 @pytest.fixture
-def tidy():
-    """Removes parents of a cgroupsPath: create makes them, delete keeps them."""
+def tidy(world):
+    """Removes parents of a cgroupsPath: create makes them, delete keeps them. To be named before
+    `bundle`, so that it comes after the containers are gone."""
+    assert world
     yield
     for base, _, _ in os.walk(CGROUP / "tests", topdown=False):
         os.rmdir(base)
@@ -213,8 +215,8 @@ def test_unknown_unified_file_is_refused(bundle):
     assert "cgroup.nonsense" in bundle.refused()
 
 
-def test_failing_limit_leaves_no_cgroup(tidy, bundle):
-    """S-79: the cgroup was made already when the kernel refuses the value."""
+def test_failing_limit_leaves_no_cgroup(bundle):
+    """S-79, R-LIFE-23: it was made already when the kernel refuses the value; parents go as well."""
     bundle.linux["cgroupsPath"] = "/tests/failing"
     bundle.resources["unified"] = {"cgroup.max.depth": "nonsense"}
     bundle.refused()

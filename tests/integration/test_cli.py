@@ -487,6 +487,7 @@ def test_damaged_entry_hides_no_other(bundle, text):
     bundle.hold()
     broken = bundle.root / "broken"
     broken.mkdir(mode=0o700)
+    (broken / "claim.json").write_text(text)
     (broken / "state.json").write_text(text)
     bundle.ids.add("broken")
     result = bundle.command("list", "-f", "json")

@@ -284,6 +284,15 @@ def spoil_directory(path):
     path.mkdir()
 
 
+def is_running(pid):
+    """A zombie has ended; who reaps it is not the runtime's business."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 @pytest.mark.parametrize("spoil", [spoil_empty, spoil_half, spoil_garbage, spoil_delete,
                                    spoil_directory])
 @pytest.mark.parametrize("name", ["state.json", "config.json"])
@@ -295,7 +304,7 @@ def test_damaged_state_still_leads_to_a_clean_delete(bundle, name, spoil):
     group = cgroup_of(pid)
     spoil(bundle.root / bundle.id / name)
     result = bundle.command("delete", "--force", bundle.id)
-    gone = not os.path.exists(f"/proc/{pid}") and not group.exists()
+    gone = not is_running(pid) and not group.exists()
     try:
         assert result.code != 0 or (gone and not bundle.exists()), result
         assert result.code == 0, result

@@ -242,20 +242,20 @@ static void too_many_rules_are_refused(void **state)
 	fill_distinct(v, ARRAY_LEN(v), R);
 
 	assert_int_equal(devfilter_build(&r, &arena, &f, &err), -1);
-	assert_non_null(strstr(err.msg, "linux.resources.devices: more than 4096"));
+	assert_non_null(strstr(err.msg, "linux.resources.devices: more than 4096 rules"));
 }
 
 /* Jumps to the exits still reach them. */
 static void the_longest_program_is_right(void **state)
 {
-	static struct oci_device_rule v[DEVFILTER_MAX_RULES - 16];
+	static struct oci_device_rule v[DEVFILTER_MAX_RULES];
 	struct built b;
 
 	(void)state;
 	fill_distinct(v, ARRAY_LEN(v), R);
 	build(&b, v, ARRAY_LEN(v));
 
-	assert_true(b.f.n_insns > 3 * ARRAY_LEN(v));
+	assert_true(b.f.n_insns >= 3 * ARRAY_LEN(v));
 	for (unsigned i = 0; i < ARRAY_LEN(v); i += 97) {
 		assert_true(ask(&b, 'c', 200 + i / 9, i, R));
 		assert_false(ask(&b, 'c', 200 + i / 9, i, R | W));
@@ -460,11 +460,11 @@ static void a_second_filter_replaces_the_first(void **state)
 	arena_done(&some.arena);
 }
 
-/* An older docker lists some hundred devices for a privileged container. */
-static void kernel_takes_seven_hundred_rules(void **state)
+/* Engines have sent seven hundred. */
+static void kernel_takes_thousands_of_rules(void **state)
 {
-	static const unsigned access[] = { R | W | M, R, R | W };
-	static struct oci_device_rule v[700];
+	static const unsigned access[] = { R | W | M, R };
+	static struct oci_device_rule v[DEVFILTER_MAX_RULES];
 	struct live *l = *state;
 	struct built b;
 
@@ -508,7 +508,7 @@ int main(void)
 		cmocka_unit_test(program_and_model_agree),
 		LIVE_TEST(kernel_enforces_the_program),
 		LIVE_TEST(a_second_filter_replaces_the_first),
-		LIVE_TEST(kernel_takes_seven_hundred_rules),
+		LIVE_TEST(kernel_takes_thousands_of_rules),
 		LIVE_TEST(a_program_that_the_kernel_refuses_is_explained),
 	};
 
