@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/json.h - strict JSON into a flat node array, and the table-driven decoder on top of it
  *
- * yajl parses in streaming mode (no tree, no recursion on our side); each value becomes one node with
- * the byte offset of its first byte, so that every later message can name line and column. Numbers
- * stay text, so 18446744073709551615 survives (R-BUND-13). Strictness (decisions D-02, I-27):
- * one document, valid UTF-8, no trailing data, no duplicate key in any object, no NUL and no lone
- * surrogate in any string, depth and size limits. Only this module knows yajl. */
+ * yajl parses in streaming mode (no tree, no recursion on our side); each value becomes one node
+ * with the byte offset of its first byte, so that every later message can name line and column.
+ * Numbers stay text, so 18446744073709551615 survives (R-BUND-13). Strictness (decisions D-02,
+ * I-27): one document, valid UTF-8, no trailing data, no duplicate key in any object, no NUL and no
+ * lone surrogate in any string, depth and size limits. Only this module knows yajl. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,12 +16,19 @@
 #include "base/attr.h"
 #include "base/err.h"
 
-#define JSON_MAX_BYTES ((size_t)16 << 20) /* a config that is larger is an attack (I-27, S-68) */
-#define JSON_MAX_DEPTH 64                 /* S-62 */
-#define JSON_MAX_NODES (1U << 20)         /* 40 bytes each; "[0,0,0,…" must not take gigabytes */
-#define JSON_MAX_ERRORS 20                /* reported in one go, D-03 */
+#define JSON_MAX_BYTES  ((size_t)16 << 20) /* a config that is larger is an attack (I-27, S-68) */
+#define JSON_MAX_DEPTH  64                 /* S-62 */
+#define JSON_MAX_NODES  (1U << 20)         /* 40 bytes each; "[0,0,0,…" must not take gigabytes */
+#define JSON_MAX_ERRORS 20                 /* reported in one go, D-03 */
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 struct json_node {
 	uint8_t type;     /* enum json_type */
@@ -34,7 +41,8 @@ struct json_node {
 	const char *text; /* JSON_STRING: decoded; JSON_NUMBER: as written */
 };
 
-/* A parsed document. `nodes[0]` is the root; the children of node i start at i + 1 when count > 0. */
+/* A parsed document. `nodes[0]` is the root; the children of node i start at i + 1 when count > 0.
+ */
 struct json_doc {
 	const char *name; /* for messages: "config.json" */
 	const char *text; /* the document itself, kept for line and column */
@@ -75,7 +83,8 @@ struct json_decoder {
 
 struct json_field {
 	const char *key;
-	/* Decodes NODE (never JSON_NULL) into OUT, the member's address. Reports with json_fail(). */
+	/* Decodes NODE (never JSON_NULL) into OUT, the member's address. Reports with json_fail().
+	 */
 	void (*decode)(struct json_decoder *d, const struct json_node *node, void *out,
 		       const void *arg);
 	size_t offset;
@@ -132,16 +141,16 @@ struct json_range_u64 {
 	uint64_t min, max;
 };
 
-/* For decoders of the layer above: the integer NODE into *ret, or a report and false. Only the plain
- * notation of JSON counts as an integer: 1.0, 1e3 and -0 are refused. */
+/* For decoders of the layer above: the integer NODE into *ret, or a report and false. Only the
+ * plain notation of JSON counts as an integer: 1.0, 1e3 and -0 are refused. */
 bool json_get_u64(struct json_decoder *d, const struct json_node *node, uint64_t min, uint64_t max,
 		  uint64_t *ret) MUST_CHECK;
 bool json_get_i64(struct json_decoder *d, const struct json_node *node, int64_t min, int64_t max,
 		  int64_t *ret) MUST_CHECK;
 /* The string NODE, or a report and NULL. */
 const char *json_get_string(struct json_decoder *d, const struct json_node *node) MUST_CHECK;
-/* The array NODE's items in a new zeroed array of *ret_n elements of SIZE bytes; NULL after a report.
- * Elements that are null are wrong types, which the caller's decoder reports. */
+/* The array NODE's items in a new zeroed array of *ret_n elements of SIZE bytes; NULL after a
+ * report. Elements that are null are wrong types, which the caller's decoder reports. */
 void *json_get_array(struct json_decoder *d, const struct json_node *node, size_t size,
 		     size_t *ret_n) MUST_CHECK;
 

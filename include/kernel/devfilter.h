@@ -20,7 +20,7 @@
 struct bpf_insn;
 
 /* Rules in one list. The program is then at most 25000 instructions long, within the reach of a
- * jump (32767), and compiled in some milliseconds. */
+ * jump (32767), and made in less than a tenth of a second. */
 #define DEVFILTER_MAX_RULES 4096
 
 struct devfilter {

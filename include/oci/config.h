@@ -7,9 +7,9 @@
  * config_load() the tree is const everywhere.
  *
  * `at` members are byte offsets in the document, for messages of later layers: config_wrap().
- * Optional scalars carry presence (struct opt_*); absent arrays have n == 0, absent strings are NULL,
- * absent objects have present == false. A field that is valid but not applied by this version is
- * refused by config_validate() with "not supported yet", never ignored (I-12). */
+ * Optional scalars carry presence (struct opt_*); absent arrays have n == 0, absent strings are
+ * NULL, absent objects have present == false. A field that is valid but not applied by this version
+ * is refused by config_validate() with "not supported yet", never ignored (I-12). */
 #pragma once
 
 #include <stdbool.h>
@@ -21,6 +21,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "oci/names.h"
 
 /* ---- process ------------------------------------------------------------------------------- */
 
@@ -35,8 +36,8 @@ struct oci_user {
 struct oci_caps {
 	bool present;
 	uint64_t bounding, effective, permitted, inheritable, ambient;
-	struct json_strings unknown; /* names that no kernel known to us has: warn (C-CAP-02); each once,
-				      * at most 64 */
+	struct json_strings unknown; /* names that no kernel known to us has: warn (C-CAP-02); each
+				      * once, at most 64 */
 };
 
 struct oci_rlimit {
@@ -58,7 +59,7 @@ struct oci_scheduler {
 struct oci_io_priority {
 	bool present;
 	uint32_t at;
-	uint32_t class; /* 1 RT, 2 BE, 3 IDLE */
+	uint32_t class;    /* 1 RT, 2 BE, 3 IDLE */
 	uint32_t priority; /* 0..7 */
 };
 
@@ -98,12 +99,13 @@ struct oci_mount_options {
 	bool remount;
 	bool tmpcopyup;
 	bool idmap, ridmap;
-	uint64_t attr_set, attr_clear;   /* MOUNT_ATTR_x of the mount itself */
-	uint64_t rattr_set, rattr_clear; /* the same, recursive (rro, rnosuid, …). A later recursive
-					  * option takes its bits out of attr_x, so applying rattr first
-					  * and attr second gives what the order of the options asks. A
-					  * choice of access times has all of MOUNT_ATTR__ATIME in clear */
-	const char **sb_flags;           /* for FSCONFIG_SET_FLAG: "sync", "lazytime", "dirsync", "mand" … */
+	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_x of the mount itself */
+	uint64_t rattr_set,
+		rattr_clear;   /* the same, recursive (rro, rnosuid, …). A later recursive
+				* option takes its bits out of attr_x, so applying rattr first
+				* and attr second gives what the order of the options asks. A
+				* choice of access times has all of MOUNT_ATTR__ATIME in clear */
+	const char **sb_flags; /* for FSCONFIG_SET_FLAG: "sync", "lazytime", "dirsync", "mand" … */
 	size_t n_sb_flags;
 	uint64_t *propagation; /* MS_SHARED etc., | MS_REC for the r-forms, in the order given */
 	size_t n_propagation;
@@ -113,7 +115,7 @@ struct oci_mount_options {
 
 struct oci_mount {
 	uint32_t at;
-	const char *destination; /* as written */
+	const char *destination;   /* as written */
 	const char *type, *source; /* NULL when absent */
 	struct oci_mount_options options;
 	struct oci_id_map *uid_map, *gid_map;
@@ -122,9 +124,6 @@ struct oci_mount {
 };
 
 /* ---- linux --------------------------------------------------------------------------------- */
-
-enum oci_ns { OCI_NS_USER, OCI_NS_MOUNT, OCI_NS_PID, OCI_NS_NETWORK, OCI_NS_IPC, OCI_NS_UTS,
-	      OCI_NS_CGROUP, OCI_NS_TIME, OCI_NS_COUNT };
 
 struct oci_namespace {
 	bool present;
@@ -144,7 +143,7 @@ struct oci_device {
 struct oci_device_rule {
 	uint32_t at;
 	bool allow;
-	char type; /* 'a' 'b' 'c' */
+	char type;            /* 'a' 'b' 'c' */
 	int64_t major, minor; /* -1: any */
 	unsigned access;      /* bits: 1 mknod, 2 read, 4 write: BPF_DEVCG_ACC_x */
 };
@@ -311,12 +310,19 @@ struct oci_linux {
 
 /* ---- hooks --------------------------------------------------------------------------------- */
 
-enum oci_hook_point { HOOK_PRESTART, HOOK_CREATE_RUNTIME, HOOK_CREATE_CONTAINER,
-		      HOOK_START_CONTAINER, HOOK_POSTSTART, HOOK_POSTSTOP, HOOK_POINTS };
+enum oci_hook_point {
+	HOOK_PRESTART,
+	HOOK_CREATE_RUNTIME,
+	HOOK_CREATE_CONTAINER,
+	HOOK_START_CONTAINER,
+	HOOK_POSTSTART,
+	HOOK_POSTSTOP,
+	HOOK_POINTS
+};
 
 struct oci_hook {
 	uint32_t at;
-	const char *path; /* absolute */
+	const char *path;         /* absolute */
 	struct json_strings args; /* n == 0: argv is [path] (R-HOOK-08) */
 	struct json_strings env;  /* exactly the environment of the hook (I-26) */
 	int64_t timeout_s;        /* 0: none; else >= 1 */
@@ -329,8 +335,9 @@ struct oci_hooks {
 /* ---- the document --------------------------------------------------------------------------- */
 
 struct oci_config {
-	struct arena arena;  /* owns everything below */
-	struct json_doc doc; /* text kept: it is what `create` saves, and line:column come from it */
+	struct arena arena; /* owns everything below */
+	struct json_doc
+		doc; /* text kept: it is what `create` saves, and line:column come from it */
 	const char *oci_version;
 	uint32_t oci_version_at;
 	bool has_root;
@@ -367,11 +374,12 @@ int config_wrap(const struct oci_config *c, uint32_t at, struct err *err, const 
 int config_fail(const struct oci_config *c, uint32_t at, struct err *err, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 
-/* The tables of fields, one per JSON object, for the test that compares them with the spec's schema.
- * Ended by a row with schema_path NULL. */
+/* The tables of fields, one per JSON object, for the test that compares them with the spec's
+ * schema. Ended by a row with schema_path NULL. */
 struct config_table {
 	const char *schema_path; /* "" for the document, "linux.resources.memory"; the objects in an
-				  * array are "process.rlimits[]", those in a map "linux.netDevices{}" */
+				  * array are "process.rlimits[]", those in a map
+				  * "linux.netDevices{}" */
 	const struct json_field *fields;
 };
 extern const struct config_table config_tables[];

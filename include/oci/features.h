@@ -9,11 +9,12 @@
 
 /* What only other layers know. */
 struct features_input {
-	const char *version, *commit;     /* of this program */
-	const char *libseccomp_version;   /* "2.5.4" */
+	const char *version, *commit;               /* of this program */
+	const char *libseccomp_version;             /* "2.5.4" */
 	const char *const *seccomp_supported_flags; /* probed, NULL-terminated */
 };
 
-/* Appends the document, built from the tables of oci/names.h; indented. Only what this version really
- * implements is announced (D-19): a name in mountOptions obliges a correct implementation. */
+/* Appends the document, built from the tables of oci/names.h; indented. Only what this version
+ * really implements is announced (D-19): a name in mountOptions obliges a correct implementation.
+ */
 void features_print(struct str *out, const struct features_input *in);

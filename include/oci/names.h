@@ -16,12 +16,25 @@ struct name_value {
 	uint64_t value;
 };
 
+/* The kinds of namespaces, as indexes. */
+enum oci_ns {
+	OCI_NS_USER,
+	OCI_NS_MOUNT,
+	OCI_NS_PID,
+	OCI_NS_NETWORK,
+	OCI_NS_IPC,
+	OCI_NS_UTS,
+	OCI_NS_CGROUP,
+	OCI_NS_TIME,
+	OCI_NS_COUNT
+};
+
 /* Ended by a row with name NULL; *_count excludes it. */
-extern const struct name_value oci_capabilities[];    /* CAP_x -> bit number, 41 of them */
-extern const struct name_value oci_rlimits[];         /* RLIMIT_x -> resource */
-extern const struct name_value oci_namespaces[];      /* "pid" -> enum oci_ns */
-extern const struct name_value oci_signals[];         /* "SIGTERM" -> 15; real-time ones are computed */
-extern const struct name_value oci_seccomp_actions[]; /* SCMP_ACT_x -> SECCOMP_RET_x (kernel value) */
+extern const struct name_value oci_capabilities[]; /* CAP_x -> bit number, 41 of them */
+extern const struct name_value oci_rlimits[];      /* RLIMIT_x -> resource */
+extern const struct name_value oci_namespaces[];   /* "pid" -> enum oci_ns */
+extern const struct name_value oci_signals[]; /* "SIGTERM" -> 15; real-time ones are computed */
+extern const struct name_value oci_seccomp_actions[]; /* SCMP_ACT_x -> SECCOMP_RET_x */
 extern const struct name_value oci_seccomp_ops[];     /* SCMP_CMP_x -> enum scmp_compare value */
 extern const struct name_value oci_seccomp_archs[];   /* SCMP_ARCH_x -> AUDIT_ARCH_x; X32 apart */
 extern const struct name_value oci_seccomp_flags[];   /* SECCOMP_FILTER_FLAG_x -> flag */
@@ -35,12 +48,17 @@ extern const struct name_value oci_propagations[]; /* "rslave" -> MS_SLAVE | MS_
 
 /* Mount options: what each name sets and clears. */
 enum mount_option_kind {
-	MOPT_ATTR,  /* set/clear: MOUNT_ATTR_x of the mount */
-	MOPT_RATTR, /* the same, recursive */
+	MOPT_ATTR,        /* set/clear: MOUNT_ATTR_x of the mount */
+	MOPT_RATTR,       /* the same, recursive */
 	MOPT_PROPAGATION, /* set: MS_x */
-	MOPT_SB,    /* superblock flag: name is handed to fsconfig(FSCONFIG_SET_FLAG) */
-	MOPT_NONE,  /* recognised, means nothing to the kernel: defaults, silent, loud, iversion … */
-	MOPT_BIND, MOPT_RBIND, MOPT_REMOUNT, MOPT_TMPCOPYUP, MOPT_IDMAP, MOPT_RIDMAP,
+	MOPT_SB,          /* superblock flag: name is handed to fsconfig(FSCONFIG_SET_FLAG) */
+	MOPT_NONE, /* recognised, means nothing to the kernel: defaults, silent, loud, iversion … */
+	MOPT_BIND,
+	MOPT_RBIND,
+	MOPT_REMOUNT,
+	MOPT_TMPCOPYUP,
+	MOPT_IDMAP,
+	MOPT_RIDMAP,
 };
 struct mount_option {
 	const char *name;

@@ -8,23 +8,30 @@
 #include "base/json.h"
 #include "base/str.h"
 
-enum status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, STATUS_STOPPED,
-	      STATUS_UNKNOWN };
+enum status {
+	STATUS_CREATING,
+	STATUS_CREATED,
+	STATUS_RUNNING,
+	STATUS_PAUSED,
+	STATUS_STOPPED,
+	STATUS_UNKNOWN
+};
 const char *status_name(enum status s);
 
 struct oci_state {
 	const char *oci_version;
 	const char *id;
 	enum status status;
-	pid_t pid;          /* as seen by the reader; 0 when stopped */
-	const char *bundle; /* absolute */
-	const char *rootfs; /* absolute; NULL: left out (hooks get the fields of the spec only) */
+	pid_t pid;           /* as seen by the reader; 0 when stopped */
+	const char *bundle;  /* absolute */
+	const char *rootfs;  /* absolute; NULL: left out (hooks get the fields of the spec only) */
 	const char *created; /* RFC 3339, UTC; NULL: left out */
 	const char *owner;   /* NULL: left out */
 	const struct json_map *annotations; /* NULL or empty: left out */
 };
 
 /* Appends the document. INDENT 0: one line without a newline; else that many blanks per level.
- * Without rootfs, which is the form for hooks, a pid of 0 is left out (runtime.md#state: REQUIRED only
- * when created or running); with it, 0 is printed, as other runtimes do for a stopped container. */
+ * Without rootfs, which is the form for hooks, a pid of 0 is left out (runtime.md#state: REQUIRED
+ * only when created or running); with it, 0 is printed, as other runtimes do for a stopped
+ * container. */
 void state_print(struct str *out, const struct oci_state *s, unsigned indent);

@@ -85,6 +85,8 @@ static void create_undo(struct creation *c)
 	/* conmon takes an existing pid file as success (engine-contracts 4). */
 	if (c->pid_file_written)
 		(void)unlink(c->plan.options->pid_file);
+	/* Descriptors may be what has run out, and the removal needs one. */
+	plan_done(&c->plan);
 	if (c->store.dir >= 0 && store_remove(&c->store, &err) < 0)
 		log_warn("%s, continuing", err.msg);
 }
@@ -105,13 +107,37 @@ void create_end(struct creation *c)
 /* ---- steps -------------------------------------------------------------------------------------
  */
 
+/* Looks, makes nothing. What is not there now and is written down as "to be created" may be removed
+ * by `delete --force` after a create that was killed between its mkdir and its next record (S-79).
+ */
+static int find_cgroup(struct creation *c, bool *ret_new, struct err *err)
+{
+	struct cgroup cg = CGROUP_INIT;
+
+	if (cgroup_hierarchy_open(&c->hierarchy, err) < 0) {
+		/* A host without version 2 can still run what asks for nothing of it. */
+		if (c->plan.cgroup.path_given || c->plan.cgroup.has_limits)
+			return -1;
+		log_debug("%s, running without an own cgroup", err->msg);
+		*err = (struct err)ERR_INIT;
+		return 0;
+	}
+	int rc = cgroup_open(&c->hierarchy, c->plan.cgroup.path, 0, false, &cg, err);
+	cgroup_done(&cg);
+	*ret_new = rc == 0;
+	return rc < 0 ? -1 : 0;
+}
+
 static int claim(struct creation *c, int rootfd, struct err *err)
 {
 	const struct json_doc *doc = &c->plan.config->doc;
+	bool new_cgroup = false;
 
-	if (store_claim(rootfd, c->plan.id, &c->store, err) < 0)
+	if (find_cgroup(c, &new_cgroup, err) < 0 ||
+	    store_claim(rootfd, c->plan.id, &c->store, err) < 0 || init_record(c, err) < 0)
 		return -1;
-	if (init_record(c, err) < 0 || store_write(&c->store, &c->record, err) < 0 ||
+	c->record.cgroup_created = new_cgroup;
+	if (store_write(&c->store, &c->record, err) < 0 ||
 	    store_save_config(&c->store, doc->text, doc->len, err) < 0)
 		return -1;
 	return fd_listen_unix_at(c->store.dir, "start.sock", SOCK_SEQPACKET, &c->listener, err);
@@ -119,15 +145,9 @@ static int claim(struct creation *c, int rootfd, struct err *err)
 
 static int make_cgroup(struct creation *c, struct err *err)
 {
-	if (cgroup_hierarchy_open(&c->hierarchy, err) < 0) {
-		/* A host without version 2 can still run what asks for nothing of it. */
-		if (c->plan.cgroup.path_given || c->plan.cgroup.has_limits)
-			return -1;
-		log_debug("%s, running without an own cgroup", err->msg);
-		*err = (struct err)ERR_INIT;
-	} else if (cgroup_create(&c->hierarchy, &c->plan.cgroup, &c->cgroup, err) < 0) {
+	if (c->hierarchy.fd >= 0 &&
+	    cgroup_create(&c->hierarchy, &c->plan.cgroup, &c->cgroup, err) < 0)
 		return -1;
-	}
 	c->record.cgroup = c->cgroup.fd >= 0 ? c->cgroup.path : NULL;
 	c->record.cgroup_ino = c->cgroup.ino;
 	c->record.cgroup_created = c->cgroup.created;
@@ -136,9 +156,9 @@ static int make_cgroup(struct creation *c, struct err *err)
 	return rootfs_plan_cgroup(&c->plan.rootfs, c->cgroup.fd, err);
 }
 
-/* The child is born into a pid namespace where others may already be: they must not read our memory or
- * descriptors through /proc (CVE-2016-9962). Only where the maps can still be written: the kernel gives
- * the files of an undumpable process to the initial root (C-UMAP-10). */
+/* The child is born into a pid namespace where others may already be: they must not read our memory
+ * or descriptors through /proc (CVE-2016-9962). Only where the maps can still be written: the
+ * kernel gives the files of an undumpable process to the initial root (C-UMAP-10). */
 static int hide(const struct plan *p, struct err *err)
 {
 	if (config_ns_new(p->config, OCI_NS_PID) || !procfs_is_initial_root(p->procfd))

@@ -40,13 +40,26 @@ static int end_process(const struct opened *o, struct err *err)
 	return rc < 0 ? err_sys(err, "wait for the container's process %d", o->proc.pid) : 0;
 }
 
+/* Of a create that was killed before it could write down the inode: the directory, if it is there,
+ * was made by it a moment before, and is empty; processes inside mean that somebody else made it
+ * since. */
+static bool is_strangers(const struct opened *o, const struct cgroup *cg)
+{
+	struct err ignored = ERR_INIT;
+	AUTO_ARENA a = ARENA_INIT;
+	pid_t *pids;
+	size_t n = 0;
+
+	return !o->record.cgroup_ino && (cgroup_pids(cg, &a, &pids, &n, &ignored) < 0 || n > 0);
+}
+
 static int remove_cgroup(const struct opened *o, struct err *err)
 {
 	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
 	struct cgroup cg = CGROUP_INIT;
 	int rc = opened_cgroup(o, &h, &cg, err);
 
-	if (rc == 1)
+	if (rc == 1 && !is_strangers(o, &cg))
 		rc = cgroup_remove(&h, &cg, END_WAIT_MS, err);
 	cgroup_done(&cg);
 	cgroup_hierarchy_done(&h);

@@ -87,23 +87,44 @@ static int read_ignored(struct plan *p, struct err *err)
 /* ---- environment ------------------------------------------------------------------------------
  */
 
-static size_t name_length(const char *entry)
+struct env_entry {
+	const char *text;
+	size_t len; /* of the name */
+	size_t place;
+};
+
+static int by_name(const void *a, const void *b)
 {
-	return strcspn(entry, "=");
+	const struct env_entry *x = a, *y = b;
+	int order = strncmp(x->text, y->text, x->len < y->len ? x->len : y->len);
+
+	if (order == 0)
+		order = (x->len > y->len) - (x->len < y->len);
+	return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
-/* Puts ENTRY into the environment; the last of equal names wins, in the place of the first. */
-static void env_put(struct plan *p, const char *entry)
+static bool same_name(const struct env_entry *x, const struct env_entry *y)
 {
-	size_t len = name_length(entry);
+	return x->len == y->len && memcmp(x->text, y->text, x->len) == 0;
+}
 
-	for (size_t i = 0; i < p->n_env; i++) {
-		if (name_length(p->env[i]) == len && memcmp(p->env[i], entry, len) == 0) {
-			p->env[i] = entry;
-			return;
-		}
+/* Makes p->env of V: the last of equal names wins, in the place of the first. Sorted on the way,
+ * because a config has room for a million names (S-68). */
+static void unique_env(struct plan *p, struct env_entry *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), by_name);
+	for (size_t i = 0; i < n; i++) {
+		size_t first = i;
+		while (i + 1 < n && same_name(&v[i], &v[i + 1]))
+			i++;
+		p->env[v[first].place] = v[i].text;
 	}
-	p->env[p->n_env++] = entry;
+	for (size_t i = 0; i < n; i++) {
+		const char *text = p->env[i];
+		p->env[i] = NULL;
+		if (text)
+			p->env[p->n_env++] = text;
+	}
 }
 
 /* HOME and the two LISTEN variables may come on top, and the final NULL. */
@@ -112,20 +133,25 @@ static void env_put(struct plan *p, const char *entry)
 static int build_env(struct plan *p, struct err *err)
 {
 	const struct json_strings *env = &p->config->process.env;
+	size_t n = 0;
 
 	p->env = ARENA_NEW(&p->arena, const char *, env->n + ENV_EXTRA);
-	if (!p->env)
+	struct env_entry *v = ARENA_NEW(&p->arena, struct env_entry, env->n + ENV_EXTRA);
+	if (!p->env || !v)
 		return err_oom(err);
-	for (size_t i = 0; i < env->n; i++)
-		env_put(p, env->v[i]);
+	for (; n < env->n; n++)
+		v[n].text = env->v[n];
 	if (p->options->listen_fds) {
-		const char *listen =
-			arena_printf(&p->arena, "LISTEN_FDS=%u", p->options->listen_fds);
-		if (!listen)
+		v[n].text = arena_printf(&p->arena, "LISTEN_FDS=%u", p->options->listen_fds);
+		if (!v[n++].text)
 			return err_oom(err);
-		env_put(p, listen);
-		env_put(p, "LISTEN_PID=1");
+		v[n++].text = "LISTEN_PID=1";
 	}
+	for (size_t i = 0; i < n; i++) {
+		v[i].len = strcspn(v[i].text, "=");
+		v[i].place = i;
+	}
+	unique_env(p, v, n);
 	for (size_t i = 0; i < p->n_env; i++)
 		p->has_home |= strncmp(p->env[i], "HOME=", strlen("HOME=")) == 0;
 	return 0;

@@ -126,10 +126,12 @@ int store_claim(int rootfd, const char *id, struct store *ret, struct err *err)
 			return err_set(err, ERR_STATE, TEXT_ID_TAKEN, id);
 		return err_sys(err, "create state directory '%s'", id);
 	}
-	if (store_attach(rootfd, id, &s, err) < 0)
+	if (store_attach(rootfd, id, &s, err) < 0 || s.dir < 0) {
+		if (s.root >= 0)
+			(void)err_sys(err, "open state directory '%s'", id);
+		(void)unlinkat(rootfd, id, AT_REMOVEDIR); /* nothing is in it yet */
 		return -1;
-	if (s.dir < 0)
-		return err_sys(err, "open state directory '%s'", id);
+	}
 	if (flock(s.dir, LOCK_EX | LOCK_NB) < 0) {
 		/* A `delete --force` of the same id came between mkdir and lock and wins. */
 		return err_set(err, ERR_STATE, "container '%s' is being deleted", id);

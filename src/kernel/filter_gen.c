@@ -525,6 +525,12 @@ static struct target emit_tree(struct gen *g, const struct span *s, size_t n)
 	if (n == 1)
 		return emit_leaf(g, s);
 
+	/* One number amid others that all have another answer. */
+	if (n == 3 && s[0].leaf.kind == LEAF_ACTION && s[2].leaf.kind == LEAF_ACTION &&
+	    s[0].leaf.v == s[2].leaf.v && s[2].first == s[1].first + 1)
+		return emit_jump(g, BPF_JEQ, s[1].first, emit_leaf(g, &s[1]),
+				 emit_leaf(g, &s[0]));
+
 	struct target right = emit_tree(g, s + n / 2, n - n / 2);
 	struct target left = emit_tree(g, s, n / 2);
 	return emit_jump(g, BPF_JGE, s[n / 2].first, right, left);
@@ -618,6 +624,28 @@ static int collect(struct gen *g, struct section *out, struct err *err)
 	return n;
 }
 
+/* Rules without conditions for a multiplexer of i386 decide about all calls that go through it, so
+ * libseccomp must see them beside rules for such calls. */
+static void select_multiplexers(struct gen *g)
+{
+	const struct filter_profile *p = g->p;
+	uint32_t n, multiplexer;
+	int32_t direct;
+	size_t x86;
+
+	if (!has_arch(p, AUDIT_ARCH_I386, &x86))
+		return;
+	for (size_t i = 0; i < p->n_calls; i++) {
+		if (!g->for_library[i] || !filter_x86_multiplexed(p->numbers[i * p->n_archs + x86],
+								  &multiplexer, &n, &direct))
+			continue;
+		for (size_t j = 0; j < p->n_calls; j++) {
+			if (p->numbers[j * p->n_archs + x86] == (int32_t)multiplexer)
+				g->for_library[j] = true;
+		}
+	}
+}
+
 /* Memory that stays untouched costs nothing: fresh pages of the arena. */
 static int allocate(struct gen *g, struct err *err)
 {
@@ -653,6 +681,7 @@ int filter_generate(const struct filter_profile *p, struct arena *a, struct filt
 	if (n <= 0)
 		return n;
 	if (g.for_library) {
+		select_multiplexers(&g);
 		if (filter_library_build(p, g.for_library, false, a, &g.library, err) < 0)
 			return -1;
 		emit_library(&g);

@@ -22,8 +22,8 @@ extern const struct json_range_u64 config_range_id;
 extern const struct json_range_u64 config_range_u32;
 extern const struct json_range_u64 config_range_errno; /* 0..4095, C-SEC-04 */
 
-/* Parts of the document in which a decoder found an error. A rule of config_validate() that looks at
- * such a part would complain about values that were never read. */
+/* Parts of the document in which a decoder found an error. A rule of config_validate() that looks
+ * at such a part would complain about values that were never read. */
 enum config_part {
 	PART_TOP = 1 << 0, /* ociVersion, hostname, domainname */
 	PART_ROOT = 1 << 1,
@@ -86,10 +86,11 @@ struct config_text {
 /* The value of the name NODE in TABLE, or a report that suggests and lists what is allowed. */
 bool config_get_name(struct json_decoder *d, const struct json_node *node,
 		     const struct name_value *table, uint64_t *ret) MUST_CHECK;
-json_decode_fn config_dec_name32;  /* uint32_t: the value; arg: the table */
-json_decode_fn config_dec_name64;  /* uint64_t: the value; arg: the table */
-json_decode_fn config_dec_index;   /* uint32_t: the index; arg: the table */
-json_decode_fn config_dec_flags32; /* uint32_t: array of names, their values or-ed; arg: the table */
+json_decode_fn config_dec_name32; /* uint32_t: the value; arg: the table */
+json_decode_fn config_dec_name64; /* uint64_t: the value; arg: the table */
+json_decode_fn config_dec_index;  /* uint32_t: the index; arg: the table */
+json_decode_fn
+	config_dec_flags32; /* uint32_t: array of names, their values or-ed; arg: the table */
 json_decode_fn config_dec_flags64; /* uint64_t: the same */
 /* struct json_strings of names that must be in the table ARG */
 json_decode_fn config_dec_names;
@@ -108,6 +109,7 @@ json_decode_fn config_dec_seccomp;       /* struct oci_seccomp */
 json_decode_fn config_dec_linux;         /* struct oci_linux */
 extern const struct config_array config_mounts_arg;
 
+extern const struct json_field config_fields[]; /* the document, struct oci_config */
 extern const struct json_field config_user_fields[], config_console_size_fields[];
 extern const struct json_field config_process_fields[], config_capabilities_fields[];
 extern const struct json_field config_rlimit_fields[], config_scheduler_fields[];

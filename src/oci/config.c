@@ -3,12 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/file.h"
-#include "base/log.h"
 #include "oci/config-internal.h"
-#include "oci/validate.h"
 
 /* ---- root, hooks and the document ---------------------------------------------------------- */
 
@@ -78,7 +74,7 @@ static const struct config_part_arg mounts_part = { config_dec_array, &config_mo
 static const struct config_part_arg hooks_part = { json_dec_object, hooks_fields, PART_HOOKS };
 static const struct config_part_arg annotations_part = { json_dec_map, NULL, PART_ANNOTATIONS };
 
-static const struct json_field config_fields[] = {
+const struct json_field config_fields[] = {
 	REQUIRED("ociVersion",  oci_config, oci_version, config_dec_part,  &version_part),
 	/* offset 0: the members of `root` are members of the document's struct */
 	{ "root", config_dec_part, 0, &root_part, true },
@@ -147,22 +143,6 @@ const struct config_table config_tables[] = {
 };
 /* clang-format on */
 
-/* ---- loading ------------------------------------------------------------------------------- */
-
-/* An empty config that lives in its own arena; NULL when memory is out. */
-static struct oci_config *config_new(void)
-{
-	struct arena arena = ARENA_INIT;
-	struct oci_config *c = ARENA_NEW(&arena, struct oci_config, 1);
-
-	if (!c) {
-		arena_done(&arena);
-		return NULL;
-	}
-	c->arena = arena;
-	return c;
-}
-
 void config_free(struct oci_config **c)
 {
 	if (!*c)
@@ -171,65 +151,6 @@ void config_free(struct oci_config **c)
 	struct arena arena = (*c)->arena;
 	arena_done(&arena); /* and **c in it */
 	*c = NULL;
-}
-
-static int parse_into(struct oci_config *c, const char *name, const char *text, size_t len,
-		      bool validate, struct err *err)
-{
-	struct config_walk walk = { .config = c };
-	struct json_decoder d = { .doc = &c->doc, .arena = &c->arena, .err = err, .user = &walk };
-
-	if (json_parse(&c->doc, name, text, len, &c->arena, err) < 0)
-		return -1;
-	json_decode(&d, &c->doc.nodes[0], config_fields, c);
-	if (validate)
-		config_validate(&d, c);
-	if (json_finish(&d) < 0)
-		return -1;
-
-	for (size_t i = 0; validate && i < c->process.caps.unknown.n; i++)
-		log_warn("unknown capability '%s' is not granted", c->process.caps.unknown.v[i]);
-	return 0;
-}
-
-int config_parse(const char *name, const char *text, size_t len, bool validate,
-		 struct oci_config **ret, struct err *err)
-{
-	AUTO_CONFIG c = config_new();
-	if (!c)
-		return err_oom(err);
-
-	const char *kept = arena_strdup(&c->arena, name);
-	if (!kept)
-		return err_oom(err);
-	if (parse_into(c, kept, text, len, validate, err) < 0)
-		return -1;
-
-	*ret = c;
-	c = NULL;
-	return 0;
-}
-
-int config_load(int dirfd, const char *name, struct oci_config **ret, struct err *err)
-{
-	AUTO_CONFIG c = config_new();
-	char *text;
-	size_t len;
-
-	if (!c)
-		return err_oom(err);
-	if (file_read_at(dirfd, name, JSON_MAX_BYTES, &c->arena, &text, &len, err) < 0)
-		return -1;
-
-	const char *kept = arena_strdup(&c->arena, name);
-	if (!kept)
-		return err_oom(err);
-	if (parse_into(c, kept, text, len, true, err) < 0)
-		return -1;
-
-	*ret = c;
-	c = NULL;
-	return 0;
 }
 
 /* ---- messages of later layers -------------------------------------------------------------- */

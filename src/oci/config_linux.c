@@ -95,14 +95,15 @@ static void dec_time_offsets(struct json_decoder *d, const struct json_node *nod
 	if (node->count > 0)
 		l->time_offsets_at = node->at;
 
-	/* The keys of this map are clocks, that is values: one that the kernel cannot set is refused
-	 * (C-TIME-06). */
+	/* The keys of this map are clocks, that is values: one that the kernel cannot set is
+	 * refused (C-TIME-06). */
 	for (const struct json_node *m = json_first(d->doc, node); m; m = json_next(d->doc, m)) {
 		if (node->type == JSON_OBJECT && strcmp(m->key, "monotonic") != 0 &&
 		    strcmp(m->key, "boottime") != 0)
-			json_fail_at(d, m->key_at,
-				     "unknown clock \"%s\", allowed are \"monotonic\", \"boottime\"",
-				     json_shown(m->key, shown));
+			json_fail_at(
+				d, m->key_at,
+				"unknown clock \"%s\", allowed are \"monotonic\", \"boottime\"",
+				json_shown(m->key, shown));
 	}
 }
 
@@ -169,8 +170,7 @@ static bool has_member(const struct json_decoder *d, const struct json_node *nod
 	return m && m->type != JSON_NULL;
 }
 
-static void dec_device(struct json_decoder *d, const struct json_node *node,
-		       struct oci_device *ret)
+static void dec_device(struct json_decoder *d, const struct json_node *node, struct oci_device *ret)
 {
 	struct device_item item = { .device.at = node->at };
 
@@ -366,7 +366,7 @@ void config_dec_linux(struct json_decoder *d, const struct json_node *node, void
 	(void)arg;
 	l->present = node->type == JSON_OBJECT;
 	if (!l->present)
-		walk->broken |= PART_LINUX | PART_NAMESPACES | PART_RESOURCES | PART_SECCOMP |
-				PART_ID_MAPS;
+		walk->broken |=
+			PART_LINUX | PART_NAMESPACES | PART_RESOURCES | PART_SECCOMP | PART_ID_MAPS;
 	json_decode(d, node, config_linux_fields, l);
 }

@@ -3,7 +3,7 @@
 
 #include "oci/config-internal.h"
 
-#define GROUPS_MAX 65536 /* NGROUPS_MAX of the kernel since 2.6.4: setgroups(2) refuses more */
+#define GROUPS_MAX        65536 /* NGROUPS_MAX of the kernel since 2.6.4: setgroups(2) refuses more */
 #define UNKNOWN_CAPS_KEPT 64
 
 /* ---- user ---------------------------------------------------------------------------------- */
@@ -30,8 +30,8 @@ static void dec_additional_gids(struct json_decoder *d, const struct json_node *
 	user->n_additional_gids = n;
 }
 
-/* runc and crun mask a umask of 65535 to 0777 (C-USER-03); a value that says something else than what
- * would be applied is refused here. */
+/* runc and crun mask a umask of 65535 to 0777 (C-USER-03); a value that says something else than
+ * what would be applied is refused here. */
 static const struct json_range_u64 umask_range = { 0, 0777 };
 
 /* clang-format off */
@@ -206,7 +206,7 @@ static void dec_cpu_affinity(struct json_decoder *d, const struct json_node *nod
 /* ---- process ------------------------------------------------------------------------------- */
 
 static const struct json_range_u64 console_range = { 0, UINT16_MAX }; /* struct winsize */
-static const struct json_range_i64 oom_range = { -1000, 1000 };	      /* C-PROC-12 */
+static const struct json_range_i64 oom_range = { -1000, 1000 };       /* C-PROC-12 */
 
 /* clang-format off */
 const struct json_field config_console_size_fields[] = {

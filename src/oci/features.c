@@ -131,8 +131,12 @@ static void put_optional(struct json_writer *w, const char *key, const char *val
 
 void features_print(struct str *out, const struct features_input *in)
 {
-	static const char *const hooks[] = { "prestart",       "createRuntime", "createContainer",
-					     "startContainer", "poststart",     "poststop",
+	static const char *const hooks[] = { "prestart",
+					     "createRuntime",
+					     "createContainer",
+					     "startContainer",
+					     "poststart",
+					     "poststop",
 					     NULL };
 	static const char *const none[] = { NULL };
 	struct json_writer w = { .out = out, .indent = 2 };

@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 
 #include "base/str.h"
-#include "oci/config.h"
 
 /* linux/elf-em.h of Debian 12 does not know it; linux/audit.h of 6.1 does not either everywhere. */
 #ifndef EM_LOONGARCH
@@ -31,9 +30,12 @@
 /* Kernel 6.9; an enumerator, so it cannot be tested for with the preprocessor. */
 #define POLICY_WEIGHTED_INTERLEAVE 6
 /* Never merged into the mainline kernel, but a name of the spec (C-SCHED-02). */
-#define POLICY_ISO 4
+#define POLICY_ISO                 4
 
-#define END { NULL, 0 }
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, 0                                                                            \
+	}
 
 /* clang-format off */
 const struct name_value oci_capabilities[] = {

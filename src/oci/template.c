@@ -39,12 +39,7 @@ static const char *const masked_paths[] = {
 };
 
 static const char *const readonly_paths[] = {
-	"/proc/bus",
-	"/proc/fs",
-	"/proc/irq",
-	"/proc/sys",
-	"/proc/sysrq-trigger",
-	NULL,
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,
 };
 
 struct mount_row {
@@ -141,7 +136,9 @@ static void put_id_map(struct json_writer *w, const char *key, int64_t id)
 
 static void put_namespaces(struct json_writer *w, bool rootless)
 {
-	static const char *const full[] = { "pid", "network", "ipc", "uts", "mount", "cgroup", NULL };
+	static const char *const full[] = {
+		"pid", "network", "ipc", "uts", "mount", "cgroup", NULL
+	};
 	static const char *const less[] = { "pid", "ipc", "uts", "mount", "cgroup", "user", NULL };
 	const char *const *types = rootless ? less : full;
 

@@ -259,9 +259,9 @@ static void check_mounts_namespace(struct json_decoder *d, const struct oci_conf
 	if (c->n_mounts == 0 || config_ns_new(c, OCI_NS_MOUNT))
 		return;
 	complain(d, c->mounts[0].at, "mounts",
-		 config_ns_join(c, OCI_NS_MOUNT) ?
-			 "need a new mount namespace: they would change the joined one" :
-			 "need a new mount namespace: they would change the caller's");
+		 config_ns_join(c, OCI_NS_MOUNT)
+			 ? "need a new mount namespace: they would change the joined one"
+			 : "need a new mount namespace: they would change the caller's");
 }
 
 /* True when PATH can only mean the root directory. */

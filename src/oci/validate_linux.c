@@ -179,7 +179,7 @@ void check_rootfs_propagation(struct json_decoder *d, const struct oci_config *c
 }
 
 #define CGROUPS_PATH_MAX 4000 /* /proc/PID/cgroup shows PATH_MAX bytes */
-#define CGROUP_NAME_MAX	 255
+#define CGROUP_NAME_MAX  255
 
 static bool is_printable(const char *s)
 {
@@ -226,8 +226,8 @@ void check_cgroups_path(struct json_decoder *d, const struct oci_config *c)
 
 #define SYSCTL_MAX 512 /* bytes of a key; the longest that exist are below 100 */
 
-/* KEY as a path below /proc/sys by the rule of sysctl(8) (C-SYSCTL-02): when the first separator is a
- * dot, dots and slashes change places. False for keys that are none (I-11). */
+/* KEY as a path below /proc/sys by the rule of sysctl(8) (C-SYSCTL-02): when the first separator is
+ * a dot, dots and slashes change places. False for keys that are none (I-11). */
 static bool sysctl_normalise(const char *key, char path[SYSCTL_MAX])
 {
 	size_t len = strlen(key);
@@ -272,8 +272,8 @@ static const struct name_value *sysctl_owner(const char *path)
 {
 	for (const struct name_value *row = sysctl_owners; row->name; row++) {
 		size_t n = strlen(row->name);
-		if (row->name[n - 1] == '/' ? str_starts(path, row->name) && path[n] :
-					      strcmp(path, row->name) == 0)
+		if (row->name[n - 1] == '/' ? str_starts(path, row->name) && path[n]
+					    : strcmp(path, row->name) == 0)
 			return row;
 	}
 	return NULL;

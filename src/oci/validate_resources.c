@@ -5,8 +5,8 @@
 #include "base/str.h"
 #include "oci/validate-internal.h"
 
-/* The fields of the spec were made for cgroup v1. What v2 cannot express is refused unless it asks for
- * nothing (X-10, C-MEM-10). */
+/* The fields of the spec were made for cgroup v1. What v2 cannot express is refused unless it asks
+ * for nothing (X-10, C-MEM-10). */
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
@@ -44,8 +44,7 @@ void check_memory_swap(struct json_decoder *d, const struct oci_config *c)
 	if (!m->limit.set || m->limit.v == 0)
 		complain(d, m->swap.at, path, "needs 'limit', because it is memory plus swap");
 	else if (m->limit.v > 0 && m->swap.v < m->limit.v)
-		complain(d, m->swap.at, path,
-			 "is memory plus swap, so it cannot be below 'limit'");
+		complain(d, m->swap.at, path, "is memory plus swap, so it cannot be below 'limit'");
 }
 
 /* ---- cpu ----------------------------------------------------------------------------------- */
@@ -53,22 +52,21 @@ void check_memory_swap(struct json_decoder *d, const struct oci_config *c)
 #define CPU_PERIOD_MIN 1000 /* microseconds, kernel/sched/core.c */
 #define CPU_PERIOD_MAX 1000000
 
-/* C-CPU-04 to C-CPU-10. Shares are not bounded here: as on v1, what is outside of 2..262144 counts as
- * the nearer end (C-CPU-02, C-CPU-03). */
+/* C-CPU-04 to C-CPU-10. Shares are not bounded here: as on v1, what is outside of 2..262144 counts
+ * as the nearer end (C-CPU-02, C-CPU-03). */
 void check_cpu(struct json_decoder *d, const struct oci_config *c)
 {
 	const struct oci_cpu *cpu = &c->linux_.resources.cpu;
 	size_t mark = json_enter(d, "linux.resources.cpu");
 
 	if (cpu->quota.v < -1 || (cpu->quota.v > 0 && cpu->quota.v < CPU_PERIOD_MIN))
-		complain(d, cpu->quota.at, "quota",
-			 "expected -1, 0 or at least %d microseconds", CPU_PERIOD_MIN);
+		complain(d, cpu->quota.at, "quota", "expected -1, 0 or at least %d microseconds",
+			 CPU_PERIOD_MIN);
 	if (cpu->period.v != 0 &&
 	    (cpu->period.v < CPU_PERIOD_MIN || cpu->period.v > CPU_PERIOD_MAX))
 		complain(d, cpu->period.at, "period", "expected %d to %d microseconds",
 			 CPU_PERIOD_MIN, CPU_PERIOD_MAX);
-	if (cpu->burst.v > INT64_MAX ||
-	    (cpu->quota.v > 0 && cpu->burst.v > (uint64_t)cpu->quota.v))
+	if (cpu->burst.v > INT64_MAX || (cpu->quota.v > 0 && cpu->burst.v > (uint64_t)cpu->quota.v))
 		complain(d, cpu->burst.at, "burst", "must not be above 'quota'");
 	if (cpu->realtime_runtime.v != 0)
 		complain(d, cpu->realtime_runtime.at, "realtimeRuntime",
@@ -121,8 +119,7 @@ void check_unified(struct json_decoder *d, const struct oci_config *c)
 			text = "is no setting of a resource";
 		if (!text)
 			continue;
-		size_t mark =
-			json_enter(d, "linux.resources.unified.%s", json_shown(key, shown));
+		size_t mark = json_enter(d, "linux.resources.unified.%s", json_shown(key, shown));
 		json_fail_at(d, map->v[i].at, "%s", text);
 		json_leave(d, mark);
 	}

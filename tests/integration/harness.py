@@ -222,6 +222,10 @@ class Bundle:
         self.namespace("user")
         for name in ("uidMappings", "gidMappings"):
             self.linux[name] = [{"containerID": 0, "hostID": host, "size": size}]
+        self.give_rootfs_to(host)
+
+    def give_rootfs_to(self, host):
+        """Makes the root file system belong to this user, and reachable for it."""
         # Own copies, because the files of other bundles are hard links to the same inodes.
         plain = self.dir / "plain"
         subprocess.run(["cp", "-a", self.rootfs, plain], check=True)

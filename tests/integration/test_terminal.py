@@ -1,339 +1,347 @@
 # SPDX-License-Identifier: Apache-2.0
-"""process.terminal with a console socket.
+"""process.terminal: console socket, own pty, window size (C-PROC-01, C-PROC-02, C-DEV-10)."""
 
-Rows C-PROC-01, C-PROC-02, C-USER-05, C-DEV-10, R-LIFE-27; engine-contracts 4; D-24. Terminals that
-`run` makes by itself are in test_foreground.py.
-"""
-
-import array
-import contextlib
+import fcntl
 import os
-import pathlib
-import select
-import socket
+import pty
+import signal
+import struct
 import subprocess
+import termios
+import time
 
 import pytest
 
 import harness
-from harness import ConsoleSocket, read_terminal
-from terminals import get_size, lines, set_size
+from harness import ConsoleSocket, default_signals, mount_at, parse, read_terminal, wait_until
 
-TTY_DETACHED = "cannot allocate tty if cruntime will detach without setting console socket"
-SOCKET_WITHOUT_TTY = "cannot use console socket if cruntime will not detach or allocate tty"
+
+def objects(text):
+    return [parse(line) for line in text.replace("\r", "").splitlines() if line.startswith("{")]
+
+
+def set_size(fd, rows, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 @pytest.fixture
-def tty(bundle):
-    """A bundle whose program has a terminal."""
+def console(bundle):
+    """A console socket; detached(actions) creates, starts, and gives the master of the terminal."""
     bundle.process["terminal"] = True
-    return bundle
+    receiver = ConsoleSocket(str(bundle.dir / "console.sock"))
+    masters = []
+
+    def detached(*actions):
+        if actions:
+            bundle.probe(*actions)
+        bundle.create("--console-socket", receiver.path)
+        data, fds = receiver.receive()
+        masters.extend(fds)
+        assert len(fds) == 1
+        bundle.start()
+        return fds[0], data
+
+    detached.socket = receiver
+    yield detached
+    receiver.close()
+    for fd in masters:
+        os.close(fd)
+
+
+class Foreground:
+    """`run` on a terminal of the test's."""
+
+    def __init__(self, bundle, *options, rows=24, columns=80):
+        bundle.process["terminal"] = True
+        bundle.write_config()
+        self.master, self.slave = pty.openpty()
+        set_size(self.master, rows, columns)
+        self.before = termios.tcgetattr(self.slave)
+
+        def caller():
+            default_signals()
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = bundle.popen("run", *options, "-b", bundle.dir, bundle.id, stdin=self.slave,
+                                    stdout=self.slave, stderr=self.slave, preexec_fn=caller)
+        # Our copy of the slave stays open: its settings are looked at in the end.
+
+    def read(self, until):
+        return read_terminal(self.master, until)
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def wait(self):
+        return self.process.wait(timeout=30)
+
+    def close(self):
+        os.close(self.master)
+        os.close(self.slave)
 
 
 @pytest.fixture
-def console(tty):
-    """create with a console socket: console("probe", "tty") returns the master."""
-    with contextlib.ExitStack() as stack:
-        def make(*actions, start=True):
-            listener = ConsoleSocket(tty.dir / "console.sock")
-            stack.callback(listener.close)
-            if actions:
-                tty.probe(*actions)
-            tty.create("--console-socket", listener.path)
-            data, fds = listener.receive()
-            for fd in fds:
-                stack.callback(os.close, fd)
-            assert len(fds) == 1 and 1 <= len(data) < 4096
-            if start:
-                tty.start()
-            return fds[0]
+def foreground(bundle):
+    opened = []
 
-        yield make
+    def start(*options, **more):
+        opened.append(Foreground(bundle, *options, **more))
+        return opened[-1]
+
+    yield start
+    for f in opened:
+        f.close()
 
 
-# --- with a console socket ------------------------------------------------------------------------
+# --- detached: console socket ---------------------------------------------------------------------
 
-def test_console_socket_gets_one_message_with_one_terminal(tty):
-    """C-PROC-01: go-runc refuses other control data, conmon wants exactly one descriptor."""
-    listener = ConsoleSocket(tty.dir / "console.sock")
-    tty.probe("exit 0")
-    tty.create("--console-socket", listener.path)
-    connection, _ = listener.listener.accept()
-    data, control, flags, _ = connection.recvmsg(4096, 4096)
-    ((level, kind, fds),) = control
-    assert (level, kind, flags) == (socket.SOL_SOCKET, socket.SCM_RIGHTS, 0)
-    assert len(fds) == array.array("i").itemsize
-    assert data.startswith(b"/dev/pts/") and b"\0" not in data and b"\n" not in data
-    (fd,) = array.array("i", fds)
+def test_console_socket_gets_one_message_with_one_terminal(bundle, console):
+    """C-PROC-01, engine-contracts 4: a name of 1 to 4095 bytes, exactly one descriptor."""
+    fd, data = console("exit 0")
     assert os.isatty(fd)
-    assert connection.recv(1) == b"", "a second message, or the connection stays open"
-    os.close(fd)
-    connection.close()
-    listener.close()
+    assert 1 <= len(data) < 4096
 
 
-def test_terminal_is_there_before_create_returns(tty):
-    """engine-contracts 4: conmon accepts concurrently, a shim only after create returned."""
-    listener = ConsoleSocket(tty.dir / "console.sock")
-    tty.probe("exit 0")
-    tty.create("--console-socket", listener.path)
-    assert select.select([listener.listener], [], [], 0)[0]
-    listener.close()
+def test_program_has_the_terminal_as_stdio_and_controls_it(bundle, console):
+    """C-PROC-01."""
+    fd, _ = console("tty")
+    seen = objects(read_terminal(fd))[0]
+    assert seen.isatty == [True, True, True]
+    assert seen.errno is None, "no controlling terminal"
+    assert seen.sid == 1 and seen.foreground == 1
 
 
-def test_program_is_on_its_terminal(tty, console):
-    """C-PROC-01: 0, 1 and 2, leader of its session, in the foreground, controlling terminal."""
-    seen = lines(read_terminal(console("report", "tty", "stat /dev/console")))
-    report, terminal, device = seen
-    assert terminal.isatty == [True, True, True]
-    assert terminal.errno is None, "/dev/tty cannot be opened"
-    assert (terminal.sid, terminal.foreground) == (1, 1)
-    assert terminal.name == "/dev/pts/0"
-    assert (report.pid, report.sid, report.pgid) == (1, 1, 1)
-    assert {n: f.target for n, f in report.fds.items()} == dict.fromkeys("012", "/dev/pts/0")
-    assert (device.type, device.major, device.minor) == ("char", 136, 0)
+def test_console_is_bound_in_dev(bundle, console):
+    """C-DEV-10, S-18: of the devpts family."""
+    fd, _ = console("stat /dev/console", "report")
+    stat, report = objects(read_terminal(fd))
+    assert stat.type == "char" and 136 <= stat.major <= 143
+    assert mount_at(report, "/dev/console").fstype == "devpts"
 
 
-def test_console_exists_only_with_a_terminal(bundle):
-    """C-DEV-10."""
-    assert bundle.run_probe("stat /dev/console").errno == "ENOENT"
+def test_name_of_the_terminal_is_found_inside(bundle, console):
+    """C-PROC-01: ttyname(3) works, because the pty is of the container's devpts."""
+    fd, _ = console("tty")
+    name = objects(read_terminal(fd))[0].name
+    assert name.startswith("/dev/pts/") or name == "/dev/console"
 
 
-def test_console_size_is_set_before_the_program_runs(tty, console):
+def test_terminal_does_not_turn_newlines_into_crlf(bundle, console):
+    """D-24."""
+    bundle.args("/bin/echo", "one")
+    fd, _ = console()
+    assert read_terminal(fd) == "one\n"
+
+
+def test_size_of_the_configuration(bundle, console):
     """C-PROC-02."""
-    tty.process["consoleSize"] = {"height": 37, "width": 91}
-    master = console("tty", start=False)
-    assert get_size(master) == (37, 91)
-    tty.start()
-    (seen,) = lines(read_terminal(master))
-    assert (seen.rows, seen.columns) == (37, 91)
+    bundle.process["consoleSize"] = {"height": 33, "width": 111}
+    fd, _ = console("tty")
+    seen = objects(read_terminal(fd))[0]
+    assert (seen.rows, seen.columns) == (33, 111)
 
 
-def test_console_size_of_zeros_is_ignored(tty, console):
-    """engine-contracts 4: docker exec sends it."""
-    tty.process["consoleSize"] = {"height": 0, "width": 0}
-    (seen,) = lines(read_terminal(console("tty")))
-    assert (seen.rows, seen.columns) == (0, 0)
+def test_size_zero_is_ignored(bundle, console):
+    """engine-contracts 4: docker exec -t sends it."""
+    bundle.process["consoleSize"] = {"height": 0, "width": 0}
+    fd, _ = console("tty")
+    assert objects(read_terminal(fd))[0].isatty[0]
 
 
-def test_console_size_without_terminal_is_ignored(bundle):
+@pytest.mark.parametrize("size", [{"height": 65536, "width": 1}, {"height": 1, "width": -1},
+                                  {"height": 1}, {"width": 1}, {"height": "1", "width": 1}], ids=str)
+def test_impossible_size_is_refused(bundle, size):
     """C-PROC-02."""
-    bundle.process["consoleSize"] = {"height": 37, "width": 91}
+    bundle.process["terminal"] = True
+    bundle.process["consoleSize"] = size
+    bundle.write_config()
+    result = bundle.command("create", "-b", bundle.dir, bundle.id)
+    assert result.code == 1 and "consoleSize" in result.err
+
+
+def test_size_without_a_terminal_is_ignored(bundle):
+    """C-PROC-02."""
+    bundle.process["consoleSize"] = {"height": 33, "width": 111}
     assert bundle.run_probe("tty").isatty == [False] * 3
 
 
-def test_console_size_beyond_the_kernels_range_is_refused(tty):
-    """C-PROC-02: 65536 must not become 0, nor 65546 become 10."""
-    tty.process["consoleSize"] = {"height": 65546, "width": 80}
-    assert "consoleSize" in tty.refused()
+def test_user_owns_its_terminal(bundle, console):
+    """C-USER-05: it can be opened again."""
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    fd, _ = console("try-open /dev/stdin rw", "try-open /dev/console rw")
+    assert [o.errno for o in objects(read_terminal(fd))] == [None, None]
 
 
-def test_line_feed_is_not_translated(tty, console):
-    """D-24."""
-    tty.shell("printf 'a\\nb\\n'")
-    assert read_terminal(console()) == "a\nb\n"
-
-
-def test_terminal_belongs_to_the_user(tty, console):
-    """C-USER-05: who may not open /dev/stdout again cannot run many images."""
-    tty.process["user"] = {"uid": 1000, "gid": 1000}
-    seen = lines(read_terminal(console("stat /dev/pts/0", "try-open /dev/stdout w",
-                                       "try-open /dev/tty rw")))
-    assert seen[0].uid == 1000
-    assert seen[1].errno is None and seen[2].errno is None
-
-
-def test_later_resizes_arrive(tty, console):
-    """engine-contracts 4: they come through the master, the runtime is not called."""
-    master = console("winch 20")
-    text = read_terminal(master, until="}\n{")
-    set_size(master, 11, 22)
-    seen = lines(text + read_terminal(master))[-1]
-    assert (seen.winch, seen.rows, seen.columns) == (True, 11, 22)
-
-
-def test_input_reaches_the_program(tty, console):
-    master = console("tty read")
-    os.write(master, b"hello\n")
-    assert '"line":"hello\\u000a"' in read_terminal(master)
-
-
-def test_end_of_the_program_is_end_of_the_terminal(tty, console):
-    """Nothing of the runtime keeps the other side open."""
-    master = console("exit 3")
-    read_terminal(master)
-    tty.wait_stopped()
-
-
-def test_hang_up_of_the_master_ends_the_session(tty):
-    """The session's leader gets SIGHUP; the runtime holds no copy of the master."""
-    tty.remove_namespace("pid")
-    listener = ConsoleSocket(tty.dir / "console.sock")
-    tty.probe("sleep")
-    tty.create("--console-socket", listener.path)
-    _, (fd,) = listener.receive()
-    listener.close()
-    tty.start()
-    os.close(fd)
-    tty.wait_stopped()
-
-
-def test_console_socket_path_may_be_long(tty):
-    """engine-contracts 4: sun_path has 108 bytes only."""
-    deep = tty.dir / ("d" * 100) / ("e" * 100)
+def test_path_of_the_socket_may_be_long(bundle, console):
+    """engine-contracts 4: longer than sun_path."""
+    deep = bundle.dir / ("d" * 100) / ("e" * 100)
     deep.mkdir(parents=True)
-    listener = ConsoleSocket(deep / "console.sock")
-    tty.probe("exit 0")
-    tty.create("--console-socket", listener.path)
-    _, fds = listener.receive()
-    assert len(fds) == 1 and os.isatty(fds[0])
-    os.close(fds[0])
-    listener.close()
+    console.socket.close()
+    console.socket.__init__(str(deep / "console.sock"))
+    fd, _ = console("exit 0")
+    assert os.isatty(fd)
 
 
-def test_console_socket_path_may_be_relative(tty):
-    """D-25: to the caller's directory, not to the bundle."""
-    other = tty.dir / "other"
-    other.mkdir()
-    listener = ConsoleSocket(other / "console.sock")
-    tty.probe("exit 0")
-    tty.create("--console-socket", "console.sock", cwd=other)
-    _, fds = listener.receive()
-    os.close(fds[0])
-    listener.close()
-
-
-def make_missing(path):
-    return None
-
-
-def make_regular(path):
-    path.write_text("mine")
-
-
-def make_directory(path):
-    path.mkdir()
-
-
-def make_fifo(path):
-    os.mkfifo(path)
-
-
-def make_link(path):
-    real = ConsoleSocket(path.with_name("real.sock"))
-    path.symlink_to("real.sock")
-    return real.listener
-
-
-def make_datagram(path):
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    sock.bind(str(path))
-    return sock
-
-
-def make_deaf(path):
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.bind(str(path))
-    return sock
-
-
-@pytest.mark.parametrize("option", ["--console-socket", "--pidfd-socket"])
-@pytest.mark.parametrize("make", [make_missing, make_regular, make_directory, make_fifo, make_link,
-                                  make_datagram, make_deaf])
-def test_path_that_is_no_listening_socket_is_refused(tty, make, option):
-    """S-46: nothing is followed or written, nothing hangs, nothing is left."""
-    path = pathlib.Path(os.environ["TMPDIR"]) / f"sock-{os.getpid()}"
-    path.mkdir()
-    if option == "--pidfd-socket":
-        tty.process["terminal"] = False
-    try:
-        sock = make(path / "console.sock")
-        result = tty.create(option, path / "console.sock", check=False)
-        line = tty.one_line(result)
-        assert option in line and f"'{path}/console.sock'" in line
-        assert not tty.exists()
-        if sock:
-            sock.close()
-        if make is make_regular:
-            assert (path / "console.sock").read_text() == "mine"
-    finally:
-        subprocess.run(["rm", "-rf", path], check=True)
-
-
-@pytest.mark.parametrize("verb", [["create"], ["run", "--detach"]])
-def test_terminal_without_console_socket_is_refused_when_detached(tty, verb):
-    """R-LIFE-27: an error and no hang; the text is the one that runc users know."""
-    tty.probe("exit 0")
-    tty.write_config()
-    result = tty.command(*verb, "-b", tty.dir, tty.id)
-    assert TTY_DETACHED in tty.one_line(result)
-    assert not tty.exists()
-
-
-@pytest.mark.parametrize("verb", [["create"], ["run"], ["run", "--detach"]])
-def test_console_socket_without_terminal_is_refused(bundle, verb):
-    """cli-reference 4: crun ignores it, and its caller waits for ever."""
-    listener = ConsoleSocket(bundle.dir / "console.sock")
-    bundle.probe("exit 0")
+def test_terminal_without_socket_is_refused_when_detached(bundle):
+    """R-LIFE-27: at once, no hang."""
+    bundle.process["terminal"] = True
     bundle.write_config()
-    result = bundle.command(*verb, "--console-socket", listener.path, "-b", bundle.dir, bundle.id)
-    assert SOCKET_WITHOUT_TTY in bundle.one_line(result)
-    assert not select.select([listener.listener], [], [], 0)[0]
-    listener.close()
+    line = bundle.one_line(bundle.command("create", "-b", bundle.dir, bundle.id, timeout=10))
+    assert "cannot allocate tty" in line and "console socket" in line
+    line = bundle.one_line(bundle.command("run", "-d", "-b", bundle.dir, bundle.id, timeout=10))
+    assert "cannot allocate tty" in line
 
 
-def test_terminal_without_devpts_is_refused(tty):
-    """C-PROC-01; and nothing in the image is taken for a terminal (I-07)."""
-    tty.remove_mount("/dev/pts")
-    listener = ConsoleSocket(tty.dir / "console.sock")
-    tty.probe("exit 0")
-    line = tty.one_line(tty.create("--console-socket", listener.path, check=False))
-    assert "/dev/pts" in line and "devpts" in line
-    listener.close()
+def test_socket_without_terminal_is_refused(bundle):
+    """cli-reference 4."""
+    bundle.write_config()
+    result = bundle.command("create", "--console-socket", bundle.dir / "x", "-b", bundle.dir,
+                            bundle.id)
+    assert "cannot use console socket" in bundle.one_line(result)
 
 
-def test_receiver_that_hangs_up_is_no_silent_success(tty):
-    """The master would be lost: create fails, by a message and not by SIGPIPE."""
-    listener = ConsoleSocket(tty.dir / "console.sock")
-    tty.hook("createRuntime", "exit 0")
-    tty.probe("exit 0")
-    tty.write_config()
-    creator = tty.popen("create", "--console-socket", listener.path, "-b", tty.dir, tty.id,
-                        stderr=subprocess.PIPE)
-    connection, _ = listener.listener.accept()
-    connection.close()
-    listener.close()
-    error = creator.communicate(timeout=harness.TIMEOUT)[1].decode()
-    # The message may have been sent before the hang-up.
-    assert creator.returncode in (0, 1)
-    assert (creator.returncode == 0) == (error == ""), error
-    assert tty.exists() == (creator.returncode == 0)
+@pytest.mark.parametrize("kind", ["missing", "file", "nobody listens"])
+def test_unusable_socket_is_refused(bundle, kind):
+    """R-LIFE-23."""
+    bundle.process["terminal"] = True
+    path = bundle.dir / "sock"
+    if kind == "file":
+        path.write_text("")
+    elif kind == "nobody listens":
+        ConsoleSocket(str(path)).close()
+    bundle.write_config()
+    result = bundle.command("create", "--console-socket", path, "-b", bundle.dir, bundle.id)
+    assert str(path) in bundle.one_line(result)
 
 
-def test_detached_run_with_console_socket(tty):
-    """cli-reference 4: run --detach returns once the program runs; its terminal stays."""
-    listener = ConsoleSocket(tty.dir / "console.sock")
-    tty.probe("tty", "sleep")
-    result = tty.run("--detach", "--console-socket", listener.path)
-    assert (result.code, result.out, result.err) == (0, "", "")
-    _, (fd,) = listener.receive()
-    assert '"isatty":[true,true,true]' in read_terminal(fd, until="}")
-    assert tty.status() == "running"
-    tty.kill("KILL")
-    read_terminal(fd)
-    os.close(fd)
-    listener.close()
+def test_terminal_without_devpts_mount(bundle):
+    """C-PROC-01: refused, or a terminal all the same."""
+    bundle.process["terminal"] = True
+    bundle.remove_mount("/dev/pts")
+    receiver = ConsoleSocket(str(bundle.dir / "console.sock"))
+    result = bundle.create("--console-socket", receiver.path, check=False)
+    if result.code == 0:
+        for fd in receiver.receive()[1]:
+            assert os.isatty(fd)
+            os.close(fd)
+    receiver.close()
 
 
-def test_foreground_run_with_console_socket_waits(tty):
-    """The terminal goes to the socket; the exit code still is the program's."""
-    listener = ConsoleSocket(tty.dir / "console.sock")
-    tty.probe("tty", "exit 7")
-    result = tty.run("--console-socket", listener.path)
-    assert (result.code, result.out, result.err) == (7, "", "")
-    _, (fd,) = listener.receive()
-    assert '"isatty":[true,true,true]' in read_terminal(fd)
-    os.close(fd)
-    listener.close()
+# --- foreground: a pty of our own -----------------------------------------------------------------
+
+def test_foreground_program_has_a_terminal_of_its_own(bundle, foreground):
+    """engine-contracts 4."""
+    bundle.probe("tty")
+    run = foreground()
+    seen = objects(run.read("}"))[0]
+    assert seen.isatty == [True] * 3 and seen.errno is None
+    assert run.wait() == 0
 
 
+def test_foreground_exit_code(bundle, foreground):
+    """R-LIFE-28."""
+    bundle.probe("exit 7")
+    assert foreground().wait() == 7
+
+
+def test_foreground_input_reaches_the_program(bundle, foreground):
+    """engine-contracts 4: copied both ways."""
+    bundle.probe("tty read")
+    run = foreground()
+    time.sleep(0.2)
+    run.type("typed text\r")
+    run.read('"line":"typed text\\u000a"}')
+    assert run.wait() == 0
+
+
+def test_foreground_size_is_the_callers(bundle, foreground):
+    """engine-contracts 4."""
+    bundle.probe("tty")
+    seen = objects(foreground(rows=41, columns=141).read("}"))[0]
+    assert (seen.rows, seen.columns) == (41, 141)
+
+
+def test_foreground_size_follows_the_callers(bundle, foreground):
+    """C-PROC-02, cli-reference 4: SIGWINCH."""
+    bundle.probe("winch 20")
+    run = foreground(rows=24, columns=80)
+    run.read("ready")
+    time.sleep(0.1)
+    set_size(run.master, 50, 150)
+    run.read('"winch":true,"rows":50,"columns":150}')
+
+
+def test_interrupt_key_goes_to_the_program(bundle, foreground):
+    """Raw mode: the key arrives as a byte; the container's terminal makes a signal of it."""
+    bundle.shell("trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 0.05; done")
+    run = foreground()
+    run.read("ready")
+    run.type("\x03")
+    run.read("caught")
+    assert run.wait() == 3
+
+
+def test_settings_of_the_callers_terminal_are_restored(bundle, foreground):
+    """On the usual way out."""
+    bundle.probe("exit 0")
+    run = foreground()
+    run.wait()
+    assert termios.tcgetattr(run.slave) == run.before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_settings_are_restored_after_a_signal(bundle, foreground, number):
+    """On every exit path."""
+    bundle.shell("trap 'exit 4' TERM HUP INT; echo ready; while :; do sleep 0.05; done")
+    run = foreground()
+    run.read("ready")
+    run.process.send_signal(number)
+    assert run.wait() == 4
+    assert termios.tcgetattr(run.slave) == run.before
+
+
+def test_settings_are_restored_after_a_failure(bundle, foreground):
+    """On every exit path: the program cannot be executed."""
+    bundle.args("/nonexist")
+    run = foreground()
+    assert run.wait() == 1
+    assert termios.tcgetattr(run.slave) == run.before
+
+
+def test_large_output_arrives_complete(bundle, foreground):
+    """engine-contracts 4."""
+    bundle.shell("seq 1 20000; echo end-of-output")
+    run = foreground()
+    text = run.read("end-of-output")
+    assert text.replace("\r", "").split()[:20000] == [str(i) for i in range(1, 20001)]
+    assert run.wait() == 0
+
+
+def test_end_of_the_callers_input_does_not_end_the_program(bundle):
+    """`run </dev/null` with a terminal in the configuration."""
+    bundle.process["terminal"] = True
+    bundle.shell("sleep 0.2; echo done")
+    bundle.write_config()
+    done = subprocess.run([harness.CRUNTIME, "--root", bundle.root, "run", "-b", bundle.dir,
+                           bundle.id], stdin=subprocess.DEVNULL, capture_output=True, timeout=30,
+                          check=False)
+    assert done.returncode == 0
+    assert b"done" in done.stdout
+
+
+def test_detached_run_with_terminal_and_socket(bundle):
+    """cli-reference 4."""
+    bundle.process["terminal"] = True
+    bundle.probe("tty", "sleep")
+    receiver = ConsoleSocket(str(bundle.dir / "console.sock"))
+    bundle.write_config()
+    with open(os.devnull, "wb") as null:
+        process = bundle.popen("run", "-d", "--console-socket", receiver.path, "-b", bundle.dir,
+                               bundle.id, stdout=null)
+        _, fds = receiver.receive()
+        assert process.wait(timeout=30) == 0
+    wait_until(lambda: bundle.status() == "running", "status 'running'")
+    assert "isatty" in read_terminal(fds[0], "isatty")
+    os.close(fds[0])
+    receiver.close()

@@ -10,7 +10,8 @@
 /* Namespaces that most rules want. */
 #define NS "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"pid\"}]"
 
-/* A config that is accepted, with more members in `process`, in `linux` and in the document; each is
+/* A config that is accepted, with more members in `process`, in `linux` and in the document; each
+ * is
  * "" or starts with a comma. LINUX is the whole content of the object. */
 static inline UNUSED char *make_config(const char *process, const char *linux_, const char *top)
 {
@@ -24,7 +25,8 @@ static inline UNUSED char *make_config(const char *process, const char *linux_, 
 	return text.s;
 }
 
-/* The failure without its position ("linux.x: what is wrong"), all lines of it; "" when accepted. */
+/* The failure without its position ("linux.x: what is wrong"), all lines of it; "" when accepted.
+ */
 static inline UNUSED const char *verdict_of(const char *json, bool validate)
 {
 	static char lines[4096];
@@ -53,7 +55,12 @@ static inline UNUSED const char *verdict_of(const char *json, bool validate)
 	return lines;
 }
 
-enum part { IN_PROCESS, IN_LINUX, IN_LINUX_NS, IN_TOP };
+enum part {
+	IN_PROCESS,
+	IN_LINUX,
+	IN_LINUX_NS,
+	IN_TOP
+};
 
 /* The small config with MORE (without a leading comma) in one part of it. IN_LINUX_NS is IN_LINUX
  * together with NS. */

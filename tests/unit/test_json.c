@@ -192,7 +192,7 @@ static void nodes_keep_order_text_and_position(void **state)
 	assert_int_equal(col, 2);
 
 	const struct json_node *list = json_next(&doc, n);
-	static const enum json_type types[] = { JSON_NULL,   JSON_BOOL,	  JSON_BOOL, JSON_STRING,
+	static const enum json_type types[] = { JSON_NULL,   JSON_BOOL,   JSON_BOOL, JSON_STRING,
 						JSON_NUMBER, JSON_OBJECT, JSON_ARRAY };
 	static const unsigned cols[] = { 11, 16, 21, 27, 31, 39, 42 };
 	const struct json_node *m = json_first(&doc, list);
@@ -262,7 +262,8 @@ static void depth_is_limited_without_recursion(void **state)
 		free(open);
 	}
 	char *objects = repeat("", "{\"a\":", 2000000, "", &len);
-	assert_string_equal(parse_n(objects, len), "t:1:321: nested too deeply, the limit is 64 levels");
+	assert_string_equal(parse_n(objects, len),
+			    "t:1:321: nested too deeply, the limit is 64 levels");
 	free(objects);
 }
 
@@ -365,12 +366,13 @@ static void fields_are_filled_and_unknown_keys_ignored(void **state)
 	struct thing t;
 	(void)state;
 
-	assert_string_equal(decode("{\"flag\":true,\"oflag\":false,\"name\":\"n\",\"id\":4294967295,"
-				   "\"i\":-9223372036854775808,\"u\":18446744073709551615,"
-				   "\"list\":[\"a\",\"\"],\"map\":{\"z\":\"1\",\"\":\"2\"},"
-				   "\"sub\":{\"id\":5},\"other\":{\"id\":[{}]}}",
-				   &t, &arena),
-			    "");
+	assert_string_equal(
+		decode("{\"flag\":true,\"oflag\":false,\"name\":\"n\",\"id\":4294967295,"
+		       "\"i\":-9223372036854775808,\"u\":18446744073709551615,"
+		       "\"list\":[\"a\",\"\"],\"map\":{\"z\":\"1\",\"\":\"2\"},"
+		       "\"sub\":{\"id\":5},\"other\":{\"id\":[{}]}}",
+		       &t, &arena),
+		"");
 	assert_true(t.flag && t.oflag.set && !t.oflag.v);
 	assert_string_equal(t.name, "n");
 	assert_int_equal(t.id, UINT32_MAX);
@@ -464,8 +466,9 @@ static void errors_are_collected_up_to_a_limit(void **state)
 	AUTO_STR text = STR_INIT;
 	str_add(&text, "{\"name\":\"\",\"map\":{");
 	for (unsigned i = 0; i < 20; i++)
-		str_addf(&text, "%s\"a-rather-long-key-that-fills-the-message-number-%u\":"
-				"11111111111111111111111111111111111111111111111111111111",
+		str_addf(&text,
+			 "%s\"a-rather-long-key-that-fills-the-message-number-%u\":"
+			 "11111111111111111111111111111111111111111111111111111111",
 			 i ? "," : "", i);
 	str_add(&text, "}}");
 	const char *failure = decode(str_text(&text), &t, &arena);
@@ -486,10 +489,11 @@ static void foreign_text_is_shortened_and_cleaned(void **state)
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
 	for (size_t i = 0; i < 4; i++) {
-		memcpy(longer + i, "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
-				   "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
-				   "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
-				   "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
+		memcpy(longer + i,
+		       "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+		       "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+		       "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+		       "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
 		       64);
 		json_shown(longer, buf);
 		assert_true(strlen(buf) < JSON_SHOWN && strlen(buf) > JSON_SHOWN - 6);

@@ -20,12 +20,13 @@
 /* R-BUND-10, R-BUND-11, R-BUND-12 */
 static void versions_with_major_1_are_accepted(void **state)
 {
-	static const char *const good[] = { "1.0.0",	  "1.0.2",     "1.2.1",	    "1.99.0",
-					    "1.1.0-rc.2", "1.0.2-dev", "1.1.0+dev", "1.0.0-a-b.1+x.01" };
-	static const char *const bad[] = { "",	       "abc",	     "1",	"1.0",	   "1.0.0.0",
-					   "01.0.0",   "1.00.0",     "1.0.0-",	"1.0.0+",  "1.0.0-01",
-					   "1.0.0-a..b", "v1.0.0",   " 1.0.0",	"1.0.0 ",  "2.0.0",
-					   "0.5.0-dev", "10.0.0",    "1.0.x",	"1.0.0-ä" };
+	static const char *const good[] = { "1.0.0",     "1.0.2",           "1.2.1",
+					    "1.99.0",    "1.1.0-rc.2",      "1.0.2-dev",
+					    "1.1.0+dev", "1.0.0-a-b.1+x.01" };
+	static const char *const bad[] = { "",           "abc",    "1",      "1.0",    "1.0.0.0",
+					   "01.0.0",     "1.00.0", "1.0.0-", "1.0.0+", "1.0.0-01",
+					   "1.0.0-a..b", "v1.0.0", " 1.0.0", "1.0.0 ", "2.0.0",
+					   "0.5.0-dev",  "10.0.0", "1.0.x",  "1.0.0-ä" };
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_LEN(good) + ARRAY_LEN(bad); i++) {
@@ -182,12 +183,13 @@ static void what_changes_mounts_needs_a_new_mount_namespace(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		AUTO_STR text = STR_INIT;
 
-		str_addf(&text,
-			 "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"mounts\":[{"
-			 "\"destination\":\"/a\",\"type\":\"tmpfs\"}],\"linux\":{\"namespaces\":[%s],"
-			 "\"maskedPaths\":[\"/a\"],\"readonlyPaths\":[\"/a\"],"
-			 "\"rootfsPropagation\":\"shared\"}}",
-			 kinds[i].namespaces);
+		str_addf(
+			&text,
+			"{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"mounts\":[{"
+			"\"destination\":\"/a\",\"type\":\"tmpfs\"}],\"linux\":{\"namespaces\":[%s],"
+			"\"maskedPaths\":[\"/a\"],\"readonlyPaths\":[\"/a\"],"
+			"\"rootfsPropagation\":\"shared\"}}",
+			kinds[i].namespaces);
 		const char *v = verdict_of(str_text(&text), true);
 		assert_non_null(strstr(v, kinds[i].failure));
 		assert_non_null(strstr(v, "linux.maskedPaths: needs a new mount namespace"));
@@ -255,9 +257,9 @@ static void namespace_rules_hold(void **state)
 			str_addf(&maps, "%s{\"containerID\":%u,\"hostID\":%u,\"size\":1}",
 				 i ? "," : "", i, i + 5000);
 		str_add(&maps, "]");
-		assert_string_equal(verdict(IN_LINUX, str_text(&maps)),
-				    n == 340 ? "" :
-					       "linux.uidMappings: 341 lines, the kernel takes 340");
+		assert_string_equal(
+			verdict(IN_LINUX, str_text(&maps)),
+			n == 340 ? "" : "linux.uidMappings: 341 lines, the kernel takes 340");
 	}
 }
 
@@ -291,10 +293,9 @@ static void cgroups_path_stays_below_the_root(void **state)
 
 		memset(name, 'x', len);
 		str_addf(&text, "\"cgroupsPath\":\"/a/%.*s\"", (int)len, name);
-		assert_string_equal(verdict(IN_LINUX, str_text(&text)),
-				    len == 255 ?
-					    "" :
-					    "linux.cgroupsPath: a name is longer than 255 bytes");
+		assert_string_equal(
+			verdict(IN_LINUX, str_text(&text)),
+			len == 255 ? "" : "linux.cgroupsPath: a name is longer than 255 bytes");
 	}
 	for (size_t i = 0; i < 5000; i++)
 		name[i] = i % 2 ? 'x' : '/';
@@ -510,7 +511,8 @@ static void seccomp_rules_hold(void **state)
 	check_verdicts(cases, ARRAY_LEN(cases));
 }
 
-/* I-12: each valid field that is not applied yet is refused, and only when it asks for something. */
+/* I-12: each valid field that is not applied yet is refused, and only when it asks for something.
+ */
 static void fields_not_applied_yet_are_refused(void **state)
 {
 	static const struct verdict_case cases[] = {
