@@ -18,11 +18,12 @@ struct ns_plan {
 	bool new_cgroup;        /* after the child is in its cgroup (C-NS-11) */
 	bool new_time;          /* unshared by the child, then ns_write_time_offsets() */
 	int join[OCI_NS_COUNT]; /* owned; -1 where nothing is joined */
+	bool own[OCI_NS_COUNT]; /* the path names the namespace that the runtime is in */
 };
 
-/* Opens the paths (O_NONBLOCK, so a FIFO cannot stop us), requires NSFS_MAGIC and that NS_GET_NSTYPE
- * equals the declared type. Joining a namespace that the caller is already in is left out of the plan
- * for user and mount, where setns would fail or do harm. */
+/* Opens the paths (O_NONBLOCK, so a FIFO cannot stop us), requires NSFS_MAGIC and that
+ * NS_GET_NSTYPE equals the declared type. Joining a namespace that the caller is already in is left
+ * out of the plan for user and mount, where setns would fail or do harm. */
 int ns_plan_build(const struct oci_config *c, struct ns_plan *ret, struct err *err) MUST_CHECK;
 void ns_plan_done(struct ns_plan *p);
 
@@ -34,7 +35,8 @@ const char *ns_proc_name(enum oci_ns ns);
 /* setns(2) with the flag, so a wrong type can never be joined. -1 with errno in *err->sys too. */
 int ns_enter(int fd, enum oci_ns ns, struct err *err) MUST_CHECK;
 
-/* Writes the offsets of a time namespace that the caller has just unshared, through PROCFD (a trusted
- * procfs), before any process is inside (time_namespaces(7)), and enters it. To be called for every
- * new time namespace, also without offsets: execve would enter it only since kernel 6.2. */
+/* Writes the offsets of a time namespace that the caller has just unshared, through PROCFD (a
+ * trusted procfs), before any process is inside (time_namespaces(7)), and enters it. To be called
+ * for every new time namespace, also without offsets: execve would enter it only since kernel 6.2.
+ */
 int ns_write_time_offsets(int procfd, const struct oci_config *c, struct err *err) MUST_CHECK;

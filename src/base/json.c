@@ -213,10 +213,17 @@ static const char *pool_add(struct parse *p, const char *text, size_t len)
 
 /* ---- nodes --------------------------------------------------------------------------------- */
 
-/* The first offset from AT on whose character is not in SET. */
-static size_t skip(const struct json_doc *doc, size_t at, const char *set)
+static bool is_blank(char c)
 {
-	while (at < doc->len && doc->text[at] && strchr(set, doc->text[at]))
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* The first offset from AT on that has neither a blank nor, with SEPARATORS, a comma or a colon. */
+static size_t skip(const struct json_doc *doc, size_t at, bool separators)
+{
+	const char *s = doc->text;
+
+	while (at < doc->len && (is_blank(s[at]) || (separators && (s[at] == ',' || s[at] == ':'))))
 		at++;
 	return at;
 }
@@ -224,7 +231,7 @@ static size_t skip(const struct json_doc *doc, size_t at, const char *set)
 /* Finds where the token starts that ends at yajl's position, and remembers its end. */
 static int token(struct parse *p, size_t *ret_at)
 {
-	size_t at = skip(p->doc, p->end, " \t\n\r,:");
+	size_t at = skip(p->doc, p->end, true);
 
 	if (at < p->doc->len && (p->doc->text[at] == '\v' || p->doc->text[at] == '\f'))
 		return parse_fail(p, at, "syntax error: control character between values");
@@ -444,10 +451,10 @@ static size_t syntax_position(const struct parse *p, const char *reason, bool le
 	if (lexical)
 		return at - (at > 0 && str_starts(reason, "invalid char in"));
 	if (str_starts(reason, "trailing"))
-		return skip(p->doc, p->end, " \t\n\r");
+		return skip(p->doc, p->end, false);
 	if (at > 0 && memchr("{}[],:", p->doc->text[at - 1], 6))
 		return at - 1;
-	return skip(p->doc, p->end, " \t\n\r,:");
+	return skip(p->doc, p->end, true);
 }
 
 /* Reports yajl's own complaint: "parse error: unallowed token …\n". */
@@ -487,19 +494,18 @@ static bool run_yajl(struct parse *p)
 		return false;
 	}
 
-	size_t rest = skip(doc, p->end, " \t\n\r");
+	size_t rest = skip(doc, p->end, false);
 	return rest == doc->len || parse_fail(p, rest, "syntax error: text behind the document");
 }
 
 /* No document of this text has more values: each follows a bracket or a comma, or is the root. */
 static uint32_t most_nodes(const struct json_doc *doc)
 {
+	static const uint8_t starts[256] = { [','] = 1, ['['] = 1, ['{'] = 1 };
 	uint32_t n = 1;
 
-	for (size_t i = 0; i < doc->len; i++) {
-		char c = doc->text[i];
-		n += c == ',' || c == '{' || c == '[';
-	}
+	for (size_t i = 0; i < doc->len; i++)
+		n += starts[(unsigned char)doc->text[i]];
 	return n < JSON_MAX_NODES ? n : JSON_MAX_NODES;
 }
 

@@ -138,11 +138,18 @@ void json_leave(struct json_decoder *d, size_t mark)
 	d->path[mark] = '\0';
 }
 
+/* As json_enter(), for the many members that are all right: the keys of tables are short. */
 static size_t enter_key(struct json_decoder *d, const char *key)
 {
 	char shown[JSON_SHOWN];
+	size_t mark = strlen(d->path);
+	size_t len = strlen(key);
 
-	return json_enter(d, "%s%s", d->path[0] ? "." : "", json_shown(key, shown));
+	if (mark + len + 2 > sizeof(d->path) || len >= JSON_SHOWN)
+		return json_enter(d, "%s%s", mark ? "." : "", json_shown(key, shown));
+	d->path[mark] = '.';
+	memcpy(d->path + mark + (mark > 0), key, len + 1);
+	return mark;
 }
 
 static void out_of_memory(struct json_decoder *d)
@@ -314,6 +321,16 @@ void *json_get_array(struct json_decoder *d, const struct json_node *node, size_
 	return v;
 }
 
+/* Reports item I of an array of strings; NULL. */
+static const char *wrong_item(struct json_decoder *d, const struct json_node *node, size_t i)
+{
+	size_t mark = json_enter(d, "[%zu]", i);
+
+	json_fail_type(d, node, "a string");
+	json_leave(d, mark);
+	return NULL;
+}
+
 void json_dec_strings(struct json_decoder *d, const struct json_node *node, void *out,
 		      const void *arg)
 {
@@ -332,11 +349,10 @@ void json_dec_strings(struct json_decoder *d, const struct json_node *node, void
 		return;
 	}
 	for (const struct json_node *m = json_first(d->doc, node); m; m = json_next(d->doc, m)) {
-		size_t mark = json_enter(d, "[%zu]", i++);
 		at[n] = m->at;
-		v[n] = json_get_string(d, m);
+		v[n] = m->type == JSON_STRING ? m->text : wrong_item(d, m, i);
 		n += v[n] != NULL;
-		json_leave(d, mark);
+		i++;
 	}
 	*s = (struct json_strings){ .v = v, .at = at, .n = n };
 }
@@ -344,6 +360,7 @@ void json_dec_strings(struct json_decoder *d, const struct json_node *node, void
 void json_dec_map(struct json_decoder *d, const struct json_node *node, void *out, const void *arg)
 {
 	struct json_map *map = out;
+	char shown[JSON_SHOWN];
 	size_t n = 0;
 
 	(void)arg;
@@ -357,7 +374,8 @@ void json_dec_map(struct json_decoder *d, const struct json_node *node, void *ou
 		return;
 	}
 	for (const struct json_node *m = json_first(d->doc, node); m; m = json_next(d->doc, m)) {
-		size_t mark = enter_key(d, m->key);
+		size_t mark =
+			json_enter(d, "%s%s", d->path[0] ? "." : "", json_shown(m->key, shown));
 		v[n] = (struct json_pair){ m->key, json_get_string(d, m), m->key_at };
 		n += v[n].value != NULL;
 		json_leave(d, mark);

@@ -71,13 +71,22 @@ static void create_undo(struct creation *c)
 {
 	struct err err = ERR_INIT;
 	AUTO_STR text = STR_INIT;
+	bool clean = true;
 
 	if (c->proc.pidfd >= 0) {
 		(void)!proc_signal(&c->proc, SIGKILL);
 		(void)!proc_reap(&c->proc);
 	}
-	if (c->cgroup.fd >= 0 && cgroup_remove(&c->hierarchy, &c->cgroup, KILL_WAIT_MS, &err) < 0)
+	/* Descriptors may be what has run out, and the rest needs a few. */
+	fd_close(&c->listener);
+	fd_close(&c->sync);
+	fd_close(&c->master);
+	rootfs_plan_done(&c->plan.rootfs);
+	ns_plan_done(&c->plan.ns);
+	if (c->cgroup.fd >= 0 && cgroup_remove(&c->hierarchy, &c->cgroup, KILL_WAIT_MS, &err) < 0) {
 		log_warn("%s, continuing", err.msg);
+		clean = false;
+	}
 	/* After the container is gone, and only when its hooks had begun (R-HOOK-13). */
 	if (c->record.hooks_began && c->record.has_poststop &&
 	    state_text(c, STATUS_STOPPED, &text, &err) == 0)
@@ -85,9 +94,8 @@ static void create_undo(struct creation *c)
 	/* conmon takes an existing pid file as success (engine-contracts 4). */
 	if (c->pid_file_written)
 		(void)unlink(c->plan.options->pid_file);
-	/* Descriptors may be what has run out, and the removal needs one. */
-	plan_done(&c->plan);
-	if (c->store.dir >= 0 && store_remove(&c->store, &err) < 0)
+	/* A cgroup that stays is what `delete --force` finds by the record. */
+	if (clean && c->store.dir >= 0 && store_remove(&c->store, &err) < 0)
 		log_warn("%s, continuing", err.msg);
 }
 

@@ -357,6 +357,8 @@ int step_executable(struct init *in, struct err *err)
 	const char *name = process->args.v[0];
 	int e;
 
+	/* Not even to the container's own root does /proc/self/fd/N lead (S-15). */
+	fd_close(&in->root.fd);
 	if (!strchr(name, '/')) {
 		e = search_executable(in, name);
 		if (e == ENOENT)

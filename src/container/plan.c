@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "container/texts.h"
 #include "kernel/procfs.h"
+#include "kernel/sysctl.h"
 
 /* ---- bundle and config ----------------------------------------------------------------------- */
 
@@ -187,7 +188,8 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 					       .bundle = p->bundle,
 					       .no_pivot = p->options->no_pivot };
 
-	if (ns_plan_build(p->config, &p->ns, err) < 0)
+	if (ns_plan_build(p->config, &p->ns, err) < 0 ||
+	    sysctl_check(p->config, p->ns.own, err) < 0)
 		return -1;
 	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;
 	if (caps_plan_build(p->config, p->user_ns, &p->caps, err) < 0 ||

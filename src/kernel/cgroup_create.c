@@ -194,6 +194,7 @@ static int make_once(const struct cgroup_hierarchy *h, const struct cgroup_plan 
 	if (rc == 0 && fstat(w.dir, &st) < 0)
 		rc = err_sys(err, "look at cgroup '%s'", path);
 	if (rc < 0) {
+		fd_close(&w.dir); /* it may have been the last that we could have */
 		unmake(h, path, w.done, w.n_made);
 		return -1;
 	}

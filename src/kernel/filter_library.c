@@ -108,6 +108,12 @@ static int add_call(scmp_filter_ctx ctx, const struct filter_profile *p,
 				   call->name);
 	}
 
+	/* libseccomp 2.5 and 2.6 load the number in front of the first call of an architecture; where
+	 * that is one without a number there it is left out with its load, and all comparisons go
+	 * wrong (gen_bpf.c, _gen_bpf_syscalls(), acc_reset). A priority, which only calls with a number
+	 * take, keeps such calls from being first. It fails for those without; that is expected. */
+	(void)seccomp_syscall_priority(ctx, number, 1);
+
 	return 0;
 }
 

@@ -104,16 +104,11 @@ static int is_own(int fd, enum oci_ns ns, bool *ret, struct err *err)
 
 static int plan_join(const char *path, enum oci_ns ns, struct ns_plan *p, struct err *err)
 {
-	bool own = false;
-
 	AUTO_FD fd = -1;
-	if (open_checked(path, ns, &fd, err) < 0)
+
+	if (open_checked(path, ns, &fd, err) < 0 || is_own(fd, ns, &p->own[ns], err) < 0)
 		return -1;
-	if (ns == OCI_NS_USER || ns == OCI_NS_MOUNT) {
-		if (is_own(fd, ns, &own, err) < 0)
-			return -1;
-	}
-	if (!own)
+	if (!p->own[ns] || (ns != OCI_NS_USER && ns != OCI_NS_MOUNT))
 		p->join[ns] = fd_take(&fd);
 
 	return 0;

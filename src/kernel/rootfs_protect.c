@@ -8,7 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -16,17 +20,35 @@
 #include "base/sys.h"
 #include "kernel/device.h"
 
+enum {
+	PLACE_PROC,
+	PLACE_SYS,
+	PLACES
+};
+
+static const struct {
+	const char *path;
+	const char *type;
+	long magic;
+} places[PLACES] = {
+	[PLACE_PROC] = { "/proc", "proc", PROC_SUPER_MAGIC },
+	[PLACE_SYS] = { "/sys", "sysfs", SYSFS_MAGIC },
+};
+
 struct protect {
 	const struct rootfs_plan *plan;
 	const struct rootfs *root;
-	int null;  /* owned: O_PATH of the container's /dev/null, -1 until needed */
-	int empty; /* owned: the attached empty tmpfs, -1 until needed */
+	int null;          /* owned: O_PATH of the container's /dev/null, -1 until needed */
+	int empty;         /* owned: the attached empty tmpfs, -1 until needed */
+	int place[PLACES]; /* owned: O_PATH of our mounts there, -1 where we mounted nothing */
 };
 
 static void protect_done(struct protect *p)
 {
 	fd_close(&p->null);
 	fd_close(&p->empty);
+	for (size_t i = 0; i < PLACES; i++)
+		fd_close(&p->place[i]);
 }
 #define AUTO_PROTECT AUTO(protect_done) struct protect
 
@@ -49,13 +71,81 @@ static int set_read_only(int fd, bool recursive, struct err *err)
 	return 0;
 }
 
+/* ---- procfs and sysfs ---------------------------------------------------------------------- */
+
+static bool is_mounted(const struct rootfs_plan *plan, size_t place)
+{
+	bool found = false;
+	struct statfs fs;
+
+	for (size_t i = 0; i < plan->n_mounts; i++) {
+		const struct mount_plan *m = &plan->mounts[i];
+
+		if (m->config->options.remount || strcmp(m->target, places[place].path) != 0)
+			continue;
+		if (m->is_bind)
+			found = m->tree >= 0 && fstatfs(m->tree, &fs) == 0 &&
+				fs.f_type == places[place].magic;
+		else
+			found = m->config->type && strcmp(m->config->type, places[place].type) == 0;
+	}
+
+	return found;
+}
+
+/* A container that shares the rootfs can rename /proc while we are at work; /proc/keys is then
+ * missing for a moment and would be skipped, and left unmasked. So our mount is looked up once, and
+ * paths below it from there (S-10). */
+static int open_place(struct protect *p, size_t place, struct err *err)
+{
+	const char *path = places[place].path;
+	AUTO_FD fd = -1;
+	struct statfs fs;
+
+	if (!is_mounted(p->plan, place))
+		return 0;
+	if (path_open_in(p->root->fd, path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS, &fd, err) <
+	    0)
+		return -1;
+	if (fstatfs(fd, &fs) < 0)
+		return err_sys(err, "look at '%s'", path);
+	if (fs.f_type != places[place].magic)
+		return err_set(err, ERR_SYSTEM, "'%s' is not what was mounted there a moment ago",
+			       path);
+	p->place[place] = fd_take(&fd);
+
+	return 0;
+}
+
+/* Where the lookup of *PATH starts; *PATH becomes relative to it. CLEAN is its memory. */
+static int start_of(const struct protect *p, const char **path, char clean[PATH_MAX])
+{
+	if (path_normalise(*path, clean, PATH_MAX) < 0)
+		return p->root->fd;
+	for (size_t i = 0; i < PLACES; i++) {
+		size_t len = strlen(places[i].path);
+
+		if (p->place[i] < 0 || strncmp(clean, places[i].path, len) != 0 ||
+		    (clean[len] != '/' && clean[len] != '\0'))
+			continue;
+		*path = clean[len] == '\0' ? "." : clean + len + 1;
+		return p->place[i];
+	}
+
+	return p->root->fd;
+}
+
+/* ---- paths --------------------------------------------------------------------------------- */
+
 /* Returns 1 when there is nothing at PATH. */
 static int open_path(const struct protect *p, const char *path, int *ret_fd, struct stat *ret_st,
 		     struct err *err)
 {
+	char clean[PATH_MAX];
 	AUTO_FD fd = -1;
 
-	if (path_open_in(p->root->fd, path, O_PATH, 0, &fd, err) < 0)
+	int start = start_of(p, &path, clean);
+	if (path_open_in(start, path, O_PATH, 0, &fd, err) < 0)
 		return errno == ENOENT ? 1 : -1;
 	if (fstat(fd, ret_st) < 0)
 		return err_sys(err, "look at it");
@@ -183,6 +273,10 @@ static int protect_paths(struct protect *p, struct err *err)
 	const struct json_strings *ro = &c->linux_.readonly_paths;
 	const struct json_strings *masked = &c->linux_.masked_paths;
 
+	for (size_t i = 0; i < PLACES && ro->n + masked->n > 0; i++) {
+		if (open_place(p, i, err) < 0)
+			return err_wrap(err, "linux.readonlyPaths, linux.maskedPaths");
+	}
 	for (size_t i = 0; i < ro->n; i++) {
 		if (make_read_only(p, ro->v[i], err) < 0)
 			return config_wrap(c, ro->at[i], err, "linux.readonlyPaths[%zu] '%s'", i,
@@ -215,7 +309,9 @@ static int finish_root(const struct rootfs_plan *p, const struct rootfs *r, stru
 
 int rootfs_protect(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
 {
-	AUTO_PROTECT protect = { .plan = p, .root = r, .null = -1, .empty = -1 };
+	AUTO_PROTECT protect = {
+		.plan = p, .root = r, .null = -1, .empty = -1, .place = { -1, -1 }
+	};
 
 	if (!r->own_ns)
 		return 0;

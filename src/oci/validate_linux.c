@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "oci/sysctl_key.h"
 #include "oci/validate-internal.h"
 
 /* ---- namespaces ---------------------------------------------------------------------------- */
@@ -224,61 +225,6 @@ void check_cgroups_path(struct json_decoder *d, const struct oci_config *c)
 
 /* ---- sysctl -------------------------------------------------------------------------------- */
 
-#define SYSCTL_MAX 512 /* bytes of a key; the longest that exist are below 100 */
-
-/* KEY as a path below /proc/sys by the rule of sysctl(8) (C-SYSCTL-02): when the first separator is
- * a dot, dots and slashes change places. False for keys that are none (I-11). */
-static bool sysctl_normalise(const char *key, char path[SYSCTL_MAX])
-{
-	size_t len = strlen(key);
-	bool dotted = key[strcspn(key, "./")] == '.';
-
-	if (len == 0 || len >= SYSCTL_MAX || !is_printable(key))
-		return false;
-	for (size_t i = 0; i <= len; i++) {
-		char c = key[i];
-		path[i] = !dotted ? c : c == '.' ? '/' : c == '/' ? '.' : c;
-	}
-	for (const char *p = path;;) {
-		size_t n = strcspn(p, "/");
-		if (n == 0 || (n == 1 && *p == '.') || (n == 2 && strncmp(p, "..", 2) == 0))
-			return false;
-		if (!p[n])
-			return true;
-		p += n + 1;
-	}
-}
-
-/* clang-format off */
-/* Which namespace owns a key (C-SYSCTL-03); a name that ends in '/' is a prefix. */
-static const struct name_value sysctl_owners[] = {
-	{ "net/",                       OCI_NS_NETWORK },
-	{ "fs/mqueue/",                 OCI_NS_IPC },
-	{ "kernel/msgmax",              OCI_NS_IPC },
-	{ "kernel/msgmnb",              OCI_NS_IPC },
-	{ "kernel/msgmni",              OCI_NS_IPC },
-	{ "kernel/sem",                 OCI_NS_IPC },
-	{ "kernel/shmall",              OCI_NS_IPC },
-	{ "kernel/shmmax",              OCI_NS_IPC },
-	{ "kernel/shmmni",              OCI_NS_IPC },
-	{ "kernel/shm_rmid_forced",     OCI_NS_IPC },
-	{ "kernel/domainname",          OCI_NS_UTS },
-	{ "user/",                      OCI_NS_USER },
-	{ NULL,                         0 },
-};
-/* clang-format on */
-
-static const struct name_value *sysctl_owner(const char *path)
-{
-	for (const struct name_value *row = sysctl_owners; row->name; row++) {
-		size_t n = strlen(row->name);
-		if (row->name[n - 1] == '/' ? str_starts(path, row->name) && path[n]
-					    : strcmp(path, row->name) == 0)
-			return row;
-	}
-	return NULL;
-}
-
 static void complain_sysctl(struct json_decoder *d, const struct json_pair *p, const char *text)
 {
 	char shown[JSON_SHOWN];
@@ -294,7 +240,7 @@ void check_sysctl(struct json_decoder *d, const struct oci_config *c)
 	const struct json_map *map = &c->linux_.sysctl;
 	struct named *names = ARENA_NEW(d->arena, struct named, map->n);
 	size_t n = 0;
-	char path[SYSCTL_MAX];
+	char path[SYSCTL_KEY_MAX];
 
 	if (!names) {
 		config_oom(d);
@@ -303,7 +249,7 @@ void check_sysctl(struct json_decoder *d, const struct oci_config *c)
 	for (size_t i = 0; i < map->n; i++) {
 		const struct json_pair *p = &map->v[i];
 
-		if (!sysctl_normalise(p->key, path)) {
+		if (sysctl_key_path(p->key, path, sizeof(path)) < 0) {
 			complain_sysctl(d, p, "is no name of a kernel setting");
 			continue;
 		}
@@ -323,21 +269,21 @@ void check_sysctl(struct json_decoder *d, const struct oci_config *c)
 void check_sysctl_owner(struct json_decoder *d, const struct oci_config *c)
 {
 	const struct json_map *map = &c->linux_.sysctl;
-	char path[SYSCTL_MAX], text[80];
+	char path[SYSCTL_KEY_MAX], text[80];
 
 	for (size_t i = 0; i < map->n; i++) {
 		const struct json_pair *p = &map->v[i];
 
-		if (!sysctl_normalise(p->key, path))
+		if (sysctl_key_path(p->key, path, sizeof(path)) < 0)
 			continue;
-		const struct name_value *owner = sysctl_owner(path);
+		enum oci_ns owner;
 		if (strcmp(path, "kernel/hostname") == 0) { /* C-SYSCTL-04 */
 			complain_sysctl(d, p, "not allowed, use the field 'hostname'");
-		} else if (!owner) {
+		} else if (!sysctl_key_owner(path, &owner)) {
 			complain_sysctl(d, p, "belongs to the host, not to a namespace");
-		} else if (!c->linux_.ns[owner->value].present) {
+		} else if (!c->linux_.ns[owner].present) {
 			(void)snprintf(text, sizeof(text), "needs a namespace of type \"%s\"",
-				       names_of(oci_namespaces, owner->value));
+				       names_of(oci_namespaces, owner));
 			complain_sysctl(d, p, text);
 		}
 	}
@@ -347,13 +293,13 @@ void check_sysctl_owner(struct json_decoder *d, const struct oci_config *c)
 void check_sysctl_domainname(struct json_decoder *d, const struct oci_config *c)
 {
 	const struct json_map *map = &c->linux_.sysctl;
-	char path[SYSCTL_MAX];
+	char path[SYSCTL_KEY_MAX];
 
 	for (size_t i = 0; c->domainname && i < map->n; i++) {
 		const struct json_pair *p = &map->v[i];
 
-		if (sysctl_normalise(p->key, path) && strcmp(path, "kernel/domainname") == 0 &&
-		    strcmp(p->value, c->domainname) != 0)
+		if (sysctl_key_path(p->key, path, sizeof(path)) == 0 &&
+		    strcmp(path, "kernel/domainname") == 0 && strcmp(p->value, c->domainname) != 0)
 			complain_sysctl(d, p, "differs from the field 'domainname'");
 	}
 }

@@ -215,3 +215,16 @@ def test_mount_namespace_is_private(bundle):
     seen = bundle.run_probe()
     assert all(not any(f.startswith("shared:") for f in m.optional) for m in seen.mounts)
     assert mount_at(seen, "/proc").fstype == "proc"
+
+
+def test_sysctl_of_a_joined_namespace_that_is_the_callers_is_refused(bundle):
+    """I-11, S-28: the name says that it is joined, the settings are the caller's all the same."""
+    for namespace in bundle.linux["namespaces"]:
+        if namespace["type"] == "network":
+            namespace["path"] = "/proc/self/ns/net"
+    bundle.remove_mount("/sys")
+    bundle.remove_mount("/sys/fs/cgroup")
+    bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
+    result = bundle.run()
+    assert result.code == 1
+    assert "config.json:" in result.err and "the network namespace that is joined" in result.err

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "kernel/sysctl.h"
+#include "oci/sysctl_key.h"
 
 static void the_first_separator_decides_what_a_dot_means(void **state)
 {
@@ -21,7 +22,7 @@ static void the_first_separator_decides_what_a_dot_means(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		assert_int_equal(sysctl_path(rows[i].key, buf, sizeof(buf)), 0);
+		assert_int_equal(sysctl_key_path(rows[i].key, buf, sizeof(buf)), 0);
 		assert_string_equal(buf, rows[i].path);
 	}
 }
@@ -42,7 +43,7 @@ static void keys_that_leave_their_place_are_refused(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		assert_int_equal(sysctl_path(keys[i], buf, sizeof(buf)), -1);
+		assert_int_equal(sysctl_key_path(keys[i], buf, sizeof(buf)), -1);
 }
 
 static void keys_that_do_not_fit_are_refused(void **state)
@@ -50,8 +51,8 @@ static void keys_that_do_not_fit_are_refused(void **state)
 	char buf[10];
 	(void)state;
 
-	assert_int_equal(sysctl_path("kernel.se", buf, sizeof(buf)), 0);
-	assert_int_equal(sysctl_path("kernel.sem", buf, sizeof(buf)), -1);
+	assert_int_equal(sysctl_key_path("kernel.se", buf, sizeof(buf)), 0);
+	assert_int_equal(sysctl_key_path("kernel.sem", buf, sizeof(buf)), -1);
 }
 
 static struct oci_config config_with(struct json_pair *pairs, size_t n)
