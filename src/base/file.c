@@ -190,8 +190,8 @@ static int fill(int take_fd, const void *data, size_t len, mode_t mode)
 
 	if (file_write_all(fd, data, len) < 0)
 		return -1;
-	/* The umask has no say in it. */
-	if (fchmod(fd, mode) < 0)
+	/* The umask has no say in it; one that takes rights from the owner is nobody's. */
+	if ((mode & (S_IRWXG | S_IRWXO)) && fchmod(fd, mode) < 0)
 		return -1;
 	/* Network file systems report a full disk only now. */
 	if (close(fd_take(&fd)) < 0 && errno != EINTR)

@@ -164,6 +164,15 @@ static int make_cgroup(struct creation *c, struct err *err)
 	return rootfs_plan_cgroup(&c->plan.rootfs, c->cgroup.fd, err);
 }
 
+/* Processes of the container can read /proc/PID/environ of what we clone; engines keep secrets in
+ * ours (CVE-2021-3602, S-36). Nothing below the command line reads the environment. */
+static void wipe_environment(void)
+{
+	for (char **e = environ; e && *e; e++)
+		explicit_bzero(*e, strlen(*e));
+	environ = NULL;
+}
+
 /* The child is born into a pid namespace where others may already be: they must not read our memory
  * or descriptors through /proc (CVE-2016-9962). Only where the maps can still be written: the
  * kernel gives the files of an undumpable process to the initial root (C-UMAP-10). */
@@ -180,6 +189,7 @@ static int spawn(struct creation *c, struct err *err)
 {
 	int pair[2];
 
+	wipe_environment();
 	if (hide(&c->plan, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -204,6 +214,40 @@ static int spawn(struct creation *c, struct err *err)
 	return 0;
 }
 
+/* The child ended without a word: killed from outside, by the OOM killer, or by a bug. */
+static int report_death(struct creation *c, struct err *err)
+{
+	int code = proc_reap(&c->proc);
+
+	proc_done(&c->proc);
+	c->proc = (struct proc)PROC_INIT;
+	if (code > 128)
+		return err_set(
+			err, ERR_SYSTEM,
+			"the container's process was killed by signal %d (%s) during set-up%s",
+			code - 128, strsignal(code - 128),
+			code - 128 == SIGKILL ? "; is its memory limit too small to start?" : "");
+	return err_set(err, ERR_SYSTEM, "the container's process ended with code %d during set-up",
+		       code);
+}
+
+/* Sends TYPE to a child that waits for it. One that is gone may have said why. */
+static int answer(struct creation *c, enum sync_type type, struct err *err)
+{
+	struct err why = ERR_INIT;
+	enum sync_type last;
+
+	if (sync_send(c->sync, type, -1, err) == 0)
+		return 0;
+	if (err->sys != EPIPE)
+		return -1;
+	if (sync_recv(c->sync, &last, NULL, &why) == 0 && last == SYNC_FAILED) {
+		*err = why;
+		return -1;
+	}
+	return report_death(c, err);
+}
+
 /* What only the parent may do: the child waits for GO. */
 static int equip(struct creation *c, struct err *err)
 {
@@ -219,7 +263,7 @@ static int equip(struct creation *c, struct err *err)
 		return -1;
 	if (c->cgroup.fd < 0 && p->cgroup.has_limits)
 		return err_set(err, ERR_BUG, "limits are configured, but there is no cgroup");
-	return sync_send(c->sync, SYNC_GO, -1, err);
+	return answer(c, SYNC_GO, err);
 }
 
 /* ---- the child's messages
@@ -250,7 +294,7 @@ static int run_host_hooks(struct creation *c, struct err *err)
 	    hooks_run(c->plan.config, HOOK_PRESTART, text.s, c->plan.bundlefd, err) < 0 ||
 	    hooks_run(c->plan.config, HOOK_CREATE_RUNTIME, text.s, c->plan.bundlefd, err) < 0)
 		return -1;
-	return sync_send(c->sync, SYNC_HOOKS_DONE, -1, err);
+	return answer(c, SYNC_HOOKS_DONE, err);
 }
 
 static int take_console(struct creation *c, int take_fd, struct err *err)
@@ -263,23 +307,6 @@ static int take_console(struct creation *c, int take_fd, struct err *err)
 		return tty_send_master(c->plan.console_socket, master, err);
 	c->master = fd_take(&master);
 	return 0;
-}
-
-/* The child ended without a word: killed from outside, by the OOM killer, or by a bug. */
-static int report_death(struct creation *c, struct err *err)
-{
-	int code = proc_reap(&c->proc);
-
-	proc_done(&c->proc);
-	c->proc = (struct proc)PROC_INIT;
-	if (code > 128)
-		return err_set(
-			err, ERR_SYSTEM,
-			"the container's process was killed by signal %d (%s) during set-up%s",
-			code - 128, strsignal(code - 128),
-			code - 128 == SIGKILL ? "; is its memory limit too small to start?" : "");
-	return err_set(err, ERR_SYSTEM, "the container's process ended with code %d during set-up",
-		       code);
 }
 
 static int handle(struct phase *ph, enum sync_type type, int take_fd, struct err *err)
@@ -365,7 +392,7 @@ static int commit(struct creation *c, struct err *err)
 	if (send_pidfd(c, err) < 0 || store_write(&c->store, &c->record, err) < 0 ||
 	    write_pid_file(c, err) < 0)
 		return -1;
-	return sync_send(c->sync, SYNC_COMMIT, -1, err);
+	return answer(c, SYNC_COMMIT, err);
 }
 
 /* ---- all together

@@ -222,7 +222,8 @@ static int apply_process_sets(const struct caps_plan *p, struct err *err)
 /* The kernel keeps ambient within permitted and inheritable, so other bits need no look. */
 static int apply_ambient(const struct caps_plan *p, struct err *err)
 {
-	if (cap_reset_ambient() < 0)
+	/* cap_reset_ambient(3) asks for each capability first: 40 system calls more. */
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return err_sys(err, "clear the ambient capabilities");
 
 	for (unsigned cap = 0; cap < 64; cap++) {

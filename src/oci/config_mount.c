@@ -115,6 +115,11 @@ static void add_data(struct json_decoder *d, const struct json_node *node,
 		p->key = arena_strndup(d->arena, node->text, (size_t)(eq - node->text));
 		p->value = eq + 1;
 	}
+	/* The kernel would take "ro=0" for "ro". */
+	if (eq && p->key && find_option(p->key)) {
+		json_fail(d, node, "the option '%s' takes no value", p->key);
+		return;
+	}
 	if (p->key)
 		m->n_data++;
 	else

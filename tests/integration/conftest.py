@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the integration tests. Run them with tests/run, inside tests/in."""
 
-import ctypes
 import os
-import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
@@ -56,6 +55,7 @@ def has(name):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "requires(*names): what the environment must have")
+    config.addinivalue_line("markers", "limit(seconds): time limit of a test, 120 by default")
     config.addinivalue_line("markers", "controllers: needs cgroup controllers beyond hugetlb")
 
 
@@ -84,6 +84,21 @@ def environment():
     os.umask(0o022)
     for name in ("XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def time_limit(request):
+    """A test that hangs fails alone: after @pytest.mark.limit(SECONDS), two minutes by default."""
+    marker = request.node.get_closest_marker("limit")
+    seconds = marker.args[0] if marker else 120
+
+    def expired(*_):
+        raise TimeoutError(f"the test took more than {seconds} seconds")
+
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture(scope="session")
