@@ -92,29 +92,29 @@ $(BIN): $(O)/src/cli/main.o $(LIBRARY) $(if $(filter release,$(BUILD)),$(O)/libm
 	$(if $(filter release,$(BUILD)),$(Q)strip $@)
 
 release: ## one fully static binary, build/release/cruntime
-	$(Q)scripts/deps build release
+	$(Q).ci/deps build release
 	$(Q)$(MAKE) --no-print-directory BUILD=release all
 
 RELEASE_LIBS = -lseccomp -lcap -lyajl_s $(O)/libmnl.a
 # Debian has no libmnl.a: it is made from Debian's source package.
-$(O)/libmnl.a: scripts/libmnl
+$(O)/libmnl.a: .ci/libmnl
 	$(call say,LIBMNL,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)CC='$(CC)' CFLAGS='$(HARDENING) $(CFLAGS)' scripts/libmnl $@
+	$(Q)CC='$(CC)' CFLAGS='$(HARDENING) $(CFLAGS)' .ci/libmnl $@
 
 -include $(OBJECTS:.o=.d) $(UNITS:%=%.d)
 
 deps: ## install what build, tests and lint need (Debian, as root)
-	$(Q)scripts/deps build demo test lint
+	$(Q).ci/deps build demo test lint
 
 demo: ## build, make a bundle from busybox, run it
-	$(Q)scripts/deps build demo
+	$(Q).ci/deps build demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)scripts/demo $(BIN) build/demo
+	$(Q).ci/demo $(BIN) build/demo
 
 # --- tests ----------------------------------------------------------------------------------------
 
-TEST_SETUP = $(Q)scripts/deps build test
+TEST_SETUP = $(Q).ci/deps build test
 TEST_BUILD = $(Q)$(MAKE) --no-print-directory $(O)/tests-are-built
 RUN_TESTS  = $(Q)CRUNTIME=$(abspath $(BIN)) CRUNTIME_PROBE=$(abspath $(PROBE)) tests/run -b $(O)
 
@@ -137,7 +137,7 @@ asan: ## the same tests with the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) --no-print-directory BUILD=asan check
 
 bench: ## start-up time, compared with crun and runc if they are installed
-	$(Q)scripts/deps build demo test bench
+	$(Q).ci/deps build demo test bench
 	$(Q)$(MAKE) --no-print-directory all $(PROBE) build/floor
 	$(Q)tests/bench/run
 

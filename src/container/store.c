@@ -133,6 +133,11 @@ int store_claim(int rootfd, const char *id, struct store *ret, struct err *err)
 		return -1;
 	}
 	if (flock(s.dir, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK) {
+			(void)err_sys(err, "lock state directory '%s'", id);
+			(void)unlinkat(rootfd, id, AT_REMOVEDIR);
+			return -1;
+		}
 		/* A `delete --force` of the same id came between mkdir and lock and wins. */
 		return err_set(err, ERR_STATE, "container '%s' is being deleted", id);
 	}

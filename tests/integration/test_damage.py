@@ -15,7 +15,7 @@ import time
 import pytest
 
 import harness
-from harness import CRUNTIME, World, cgroup_of, wait_until
+from harness import CRUNTIME, World, cgroup_of, processes, wait_until
 
 STRACE = shutil.which("strace")
 traced = pytest.mark.skipif(not STRACE or "asan" in CRUNTIME or os.environ.get("TESTS_IN") == "uml",
@@ -78,7 +78,7 @@ def delete_after_damage(bundle, pid, group, case):
     result = bundle.command("delete", "--force", bundle.id, timeout=30)
     assert result.code == 0, f"{case}: {result}"
     assert not bundle.exists(), f"{case}: state is left: {result}"
-    assert not os.path.exists(f"/proc/{pid}"), f"{case}: the process lives: {result}"
+    assert pid not in processes(), f"{case}: the process lives: {result}"
     assert not group.exists(), f"{case}: the cgroup is left: {result}"
     again = bundle.command("delete", "--force", bundle.id)
     assert (again.code, again.out, again.err) == (0, "", ""), f"{case}: {again}"
@@ -142,7 +142,7 @@ def test_pid_of_another_process_in_the_state_is_never_killed(bundle):
             assert bundle.command("kill", bundle.id, "KILL").code == 1
             bundle.command("delete", "--force", bundle.id)
             assert bystander.poll() is None, "a process that is no container's was killed"
-            assert not os.path.exists(f"/proc/{pid}")
+            assert pid not in processes()
         finally:
             bystander.kill()
 
@@ -150,7 +150,8 @@ def test_pid_of_another_process_in_the_state_is_never_killed(bundle):
 # --- policy that the container has after all ------------------------------------------------------
 
 # What differs from run to run, or by the injected failure's right.
-VOLATILE = {"stat", "status", "namespaces", "cgroup", "mounts", "environ", "fds", "dev", "argv"}
+VOLATILE = {"stat", "status", "namespaces", "cgroup", "mounts", "environ", "fds", "dev", "argv",
+            "monotonic", "boottime", "session_keyring_id"}
 
 
 def policy(bundle):
@@ -186,7 +187,7 @@ def full_bundle(bundle):
         "defaultAction": "SCMP_ACT_ALLOW",
         "syscalls": [{"names": ["mount", "ptrace"], "action": "SCMP_ACT_ERRNO"}]}
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
-    bundle.linux["cgroupsPath"] = "/damage/box"
+    bundle.linux["cgroupsPath"] = "/damage"
     bundle.linux["devices"] = [{"type": "c", "path": "/dev/test", "major": 1, "minor": 3}]
     bundle.process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [5]}
     bundle.process["oomScoreAdj"] = 100
@@ -236,10 +237,6 @@ def prepared(bundle):
     return reference
 
 
-def left(world):
-    return world.leaks()
-
-
 # --- killed ---------------------------------------------------------------------------------------
 
 @traced
@@ -257,7 +254,7 @@ def test_create_killed_at_any_system_call_is_cleaned_up_by_delete_force(bundle, 
         result = bundle.command("delete", "--force", bundle.id)
         assert result.code == 0, f"killed at call {n}: {result}"
         assert not bundle.exists(), f"killed at call {n}"
-        leaks = left(world)
+        leaks = world.leaks()
         assert not leaks, f"killed at call {n}: {leaks}"
     bundle.create(write=False)
     assert not difference(prepared, outcome(bundle))
@@ -284,7 +281,7 @@ def test_start_and_delete_killed_at_any_system_call(bundle, prepared, verb):
         lines = bundle.probe_lines()
         assert not lines or not difference(prepared, policy(bundle)), \
             f"killed at call {n}: {difference(prepared, policy(bundle))}"
-        leaks = left(world)
+        leaks = world.leaks()
         assert not leaks, f"killed at call {n}: {leaks}"
 
 
@@ -325,42 +322,48 @@ def samples(calls, most, loader):
     return picked
 
 
-# Calls of ours on the closed list of best effort: the container starts, as it should, without them.
 def tolerable(name, expected, found):
-    return name == "keyctl" or not difference(expected, found)
+    """The failure may have hit the probe instead, which then could not read something."""
+    different = difference(expected, found)
+    if name in ("read", "openat") and isinstance(different, dict):
+        different = [k for k in different if found[0].get(k) is not None]
+    return not different
 
 
 @traced
 @pytest.mark.parametrize("error", ["EPERM", "usual"])
-def test_create_with_a_failing_system_call_fails_or_gives_the_full_policy(bundle, prepared, error):
-    """F1, I-10, I-12, S-79: about 150 failures each; "silent-weak" never happens."""
+@pytest.mark.parametrize("who", ["runtime", "everybody"])
+def test_create_with_a_failing_system_call_fails_or_gives_the_full_policy(bundle, prepared, error,
+                                                                          who):
+    """F1, I-10, I-12, S-79: "silent-weak" never happens. One failure of the runtime leaves nothing
+    at all; when the n-th call fails in every process, that is several failures, and `delete --force`
+    may be needed."""
     world = World()
     calls = record_calls(bundle)
     bundle.delete("--force")
+    follow = ["-f"] if who == "everybody" else []
     problems = []
-    for name, n in samples(calls, 6, loader_calls(bundle)):
+    for name, n in samples(calls if follow else calls[:1], 6, loader_calls(bundle)):
         errno = ERRORS.get(name, "ENOMEM") if error == "usual" else error
         case = f"{errno} of call {n} of {name}"
-        code, said = run_strace(bundle, "-f", "-o", "/dev/null", "-e",
+        code, said = run_strace(bundle, *follow, "-o", "/dev/null", "-e",
                                 f"inject={name}:error={errno}:when={n}")
         if code == 0:
             try:
                 report = outcome(bundle)
             except AssertionError as e:
                 problems.append(f"{case}: {e}")
-                bundle.command("delete", "--force", bundle.id)
-                continue
+                report = None
             if report is not None and not tolerable(name, prepared, report):
                 problems.append(f"{case}: another policy: {difference(prepared, report)}")
         elif code < 0 or not said.strip():
             problems.append(f"{case}: exit status {code}, {said!r}")
-        elif bundle.exists():
+        elif bundle.exists() and not follow:
             problems.append(f"{case}: state is left: {said!r}")
-        leaks = left(world)
-        if leaks:
-            problems.append(f"{case}: {leaks}, {said!r}")
-        bundle.command("delete", "--force", bundle.id)
-        if leaks:
+        result = bundle.command("delete", "--force", bundle.id)
+        leaks = world.leaks()
+        if leaks or result.code != 0:
+            problems.append(f"{case}: {leaks}, {said!r}, {result}")
             world = World()
     assert not problems, f"{len(problems)} problems:\n" + "\n".join(problems[:40])
 
@@ -379,13 +382,13 @@ def test_delete_with_a_failing_system_call_can_be_repeated(bundle, prepared):
                                 f"inject={name}:error={ERRORS.get(name, 'EPERM')}:when={n}",
                                 verb="delete")
         case = f"call {n} of {name}"
-        if code == 0 and left(world):
-            problems.append(f"{case}: 0, but {left(world)}: {said!r}")
+        if code == 0 and world.leaks():
+            problems.append(f"{case}: 0, but {world.leaks()}: {said!r}")
         if code != 0 and not said.strip():
             problems.append(f"{case}: {code} without a word")
         again = bundle.command("delete", "--force", bundle.id)
-        if again.code != 0 or left(world):
-            problems.append(f"{case}: second delete: {again}, {left(world)}")
+        if again.code != 0 or world.leaks():
+            problems.append(f"{case}: second delete: {again}, {world.leaks()}")
             world = World()
     assert not problems, f"{len(problems)} problems:\n" + "\n".join(problems[:40])
 

@@ -115,7 +115,7 @@ def check(root):
         name = path.relative_to(root).as_posix()
         problems += check_calls(name, path.read_text())
     for path in files(root, "src/*/*.[ch]", "include/*/*.h", "tests/*/*.[ch]", "tests/*/*.py",
-                      "tests/in", "tests/run", "tests/lint/run", "scripts/*", ".ci/*", "Makefile"):
+                      "tests/in", "tests/run", "tests/lint/run", ".ci/*", "Makefile"):
         problems += check_text(path.relative_to(root).as_posix(), path.read_text())
     return problems
 

@@ -13,7 +13,7 @@ from ctext import code_only, files, report
 
 FILE_MAX, FUNCTION_MAX = 800, 80
 PATTERNS = ("src/*/*.[ch]", "include/*/*.h", "tests/*/*.[ch]", "tests/*/*.py", "tests/in",
-            "tests/run", "scripts/*")
+            "tests/run")
 
 
 def check_functions(name, lines):
