@@ -97,3 +97,13 @@ static inline int sys_mount(const char *source, const char *target, const char *
 {
 	return (int)syscall(SYS_mount, source, target, type, flags, data);
 }
+
+/* Default action for SIG. Not by sigaction(2) of the libc, which refuses 32 and 33 because its threads use
+ * them: a caller may have ignored them all the same, and that survives execve. All members of the
+ * kernel's structure are 0 for the default action, on every architecture. */
+static inline int sys_signal_default(int sig)
+{
+	const uint64_t zero[8] = { 0 };
+
+	return (int)syscall(SYS_rt_sigaction, sig, zero, NULL, sizeof(uint64_t));
+}

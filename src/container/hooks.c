@@ -74,14 +74,13 @@ NORETURN static void hook_child(const struct oci_hook *h, int statefd, int outfd
 	static const char *const no_env[] = { NULL };
 	const char *const *argv = h->args.v;
 	const char *self[] = { h->path, NULL };
-	struct sigaction sa = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	/* A hook must not outlive a killed runtime (I-25). */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setpgid(0, 0);
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &sa, NULL);
+	for (int sig = 1; sig <= 64; sig++)
+		(void)sys_signal_default(sig);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/sys.h"
 #include "container/hooks.h"
 #include "container/spawn.h"
 #include "container/sync.h"
@@ -24,11 +25,10 @@
 /* Mask empty, nothing ignored, whatever the caller had (I-21, S-80). Handlers vanish at execve. */
 int step_signals(struct init *in, struct err *err)
 {
-	const struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	for (int sig = 1; sig <= 64; sig++) {
-		if (in->plan->ignored >> (sig - 1) & 1 && sigaction(sig, &dfl, NULL) < 0)
+		if (in->plan->ignored >> (sig - 1) & 1 && sys_signal_default(sig) < 0)
 			return err_sys(err, "reset signal %d", sig);
 	}
 	sigemptyset(&none);

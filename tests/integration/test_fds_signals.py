@@ -2,7 +2,9 @@
 """What a container inherits: descriptors, stdio, signals, keyring, environment (R-LNX, I-13, I-21).
 """
 
+import ctypes
 import os
+import platform
 import signal
 import subprocess
 import time
@@ -268,3 +270,18 @@ def test_container_is_reparented_to_the_callers_subreaper(bundle):
     done = subprocess.run(["/usr/bin/python3", "-c", script, harness.CRUNTIME, bundle.id,
                            str(bundle.dir)], timeout=60, check=False)
     assert done.returncode == 9
+
+
+def ignore_every_signal():
+    """By the bare system call: the C library keeps 32 and 33 to itself."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    action = (ctypes.c_ulong * 4)(1, 0, 0, 0)  # SIG_IGN
+    for number in range(1, 65):
+        if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD):
+            assert libc.syscall(13, number, action, None, 8) == 0
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="knows one system call number")
+def test_signals_of_the_c_library_are_reset_too(bundle):
+    """R-LIFE-29, I-21, S-80: a caller may ignore signals 32 and 33 as well."""
+    assert bundle.run_probe(preexec_fn=ignore_every_signal).signals_ignored == []
