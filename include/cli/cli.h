@@ -69,8 +69,9 @@ struct command {
 	const char *example;    /* one line or more, with the prompt */
 	const struct opt *opts; /* the last row but the end is OPT_HELP_ROW */
 	size_t min_operands, max_operands;
-	bool stop_at_operand; /* no options behind the first operand */
-	bool log_optional;    /* works even if --log cannot be opened */
+	bool stop_at_operand;  /* no options behind the first operand */
+	bool log_optional;     /* works even if --log cannot be opened */
+	bool enters_container; /* a process of ours will be inside: base/self.h */
 	int (*run)(struct cli *c, struct err *err);
 };
 

@@ -156,6 +156,7 @@ const struct command command_create = {
 	.opts = create_opts,
 	.min_operands = 1,
 	.max_operands = 1,
+	.enters_container = true,
 	.run = do_create,
 };
 
@@ -171,5 +172,6 @@ const struct command command_run = {
 	.opts = run_opts,
 	.min_operands = 1,
 	.max_operands = 1,
+	.enters_container = true,
 	.run = do_run,
 };

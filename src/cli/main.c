@@ -5,6 +5,7 @@
  *   parse      both option levels; opens nothing
  *   isolate    everything else that the caller left open becomes close-on-exec (I-13); how much is
  *              meant for the container is known only now
+ *   protect    commands that enter a container run from a file that nobody can write to (I-15)
  *   log        opened, so a mistake on the command line is recorded there as well
  *   command    does the work and leaves its output in struct cli
  *   output     one write; a failure of it is a failure of the command
@@ -18,6 +19,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/self.h"
 #include "cli/cli.h"
 #include "cli/env.h"
 
@@ -109,9 +111,17 @@ static int work(struct cli *c, int argc, char **argv, struct err *err)
 	if (fd_ensure_stdio(err) < 0 || reset_signals(err) < 0)
 		return -1;
 
+	AUTO_ARENA a = ARENA_INIT; /* parsing changes the order of the words */
+	char **words = ARENA_NEW(&a, char *, (size_t)argc + 1);
+	if (!words)
+		return err_oom(err);
+	memcpy(words, argv, (size_t)argc * sizeof(*words));
+
 	int parsed = cli_parse(c, argc, argv, &cmd, err);
 	if (isolate(c, parsed < 0 ? &log_err : err) < 0)
 		return -1;
+	if (parsed == 0 && cmd && cmd->enters_container && self_protect(words, err) < 0)
+		return fail_command(c, cmd, err);
 	if (open_log(c, &log_err) < 0 && parsed == 0 && cmd && !cmd->log_optional) {
 		*err = log_err;
 		return -1;

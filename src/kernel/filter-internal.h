@@ -86,11 +86,6 @@ int32_t filter_library_number(uint32_t arch, const char *name) MUST_CHECK;
 /* True when libseccomp knows NAME for any architecture. */
 bool filter_library_knows(const char *name) MUST_CHECK;
 
-/* Has libseccomp make the program for those calls of the profile whose flag in SELECTED is set
- * (NULL: all), without the ENOSYS answers. TREE: its binary tree (C-SEC-29). */
-int filter_library_build(const struct filter_profile *p, const bool *selected, bool tree,
-			 struct arena *a, struct filter *ret, struct err *err) MUST_CHECK;
-
 /* The complete program by libseccomp, with the ENOSYS answers in front. */
 int filter_build_by_library(const struct filter_profile *p, struct arena *a, struct filter *ret,
 			    struct err *err) MUST_CHECK;

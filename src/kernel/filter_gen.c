@@ -2,8 +2,7 @@
 /* filter_gen.c - our own seccomp program (D-11)
  *
  * For each audit architecture the 2^32 numbers are cut into spans that have one leaf: an answer,
- * checks of arguments that lead to answers, or libseccomp's program. Neighbours with the same
- * answer are one span. A balanced tree of "number >= first of span" jumps finds the leaf. Answers
+ * or checks of arguments that lead to answers. Neighbours with the same answer are one span. A balanced tree of "number >= first of span" jumps finds the leaf. Answers
  * are return instructions that all jumps nearby share. Paths that look at no argument consist of
  * loads of number and architecture, jumps and returns only, so that the kernel's bitmap of
  * always-allowed calls works (kernel/seccomp.c, seccomp_is_const_allow()).
@@ -11,11 +10,10 @@
  * The program is written from its end to its beginning: all jumps of classic BPF go forward, so
  * every target is known when the jump to it is written. A position is the distance from the end.
  *
- * What the rules of one call mean is what libseccomp makes of them; the tests compare. Without
- * conditions the first rule wins, over conditions before and after it. Conditions with one action
- * mean "any of them". Where several rules of a call differ in their actions, or are of a kind for
- * which libseccomp's merged tree has an order of its own, the call jumps into a program that
- * libseccomp made from just the calls of this kind. */
+ * What several rules for one call mean: the first one without conditions wins over all others,
+ * whatever their order, as with libseccomp; else the first one whose conditions hold. Where rules
+ * contradict each other libseccomp's merged tree has an order of its own, refuses them, or (2.5.4)
+ * never returns; the order of the profile is what its author sees (C-SEC-18). */
 #include <errno.h>
 #include <linux/audit.h>
 #include <stddef.h>
@@ -40,8 +38,7 @@ enum op {
 
 enum leaf_kind {
 	LEAF_ACTION,
-	LEAF_CHECKS,
-	LEAF_LIBRARY
+	LEAF_CHECKS
 };
 struct leaf {
 	enum leaf_kind kind;
@@ -84,8 +81,6 @@ struct gen {
 	uint32_t n_uses;
 	struct span *spans;
 	size_t n_spans, section_start;
-	bool *for_library; /* by call; NULL: none */
-	struct filter library;
 	/* written */
 	struct sock_filter *end; /* one past the last instruction */
 	size_t n, max;
@@ -94,7 +89,6 @@ struct gen {
 		size_t position;
 	} returns[8];
 	size_t n_returns;
-	size_t library_position;
 };
 
 static const struct filter_rule *rule_of(const struct gen *g, uint32_t use)
@@ -222,48 +216,13 @@ static bool collect_call(struct gen *g, size_t arch, struct slot *slots, uint32_
 	return true;
 }
 
-/* Rules of which libseccomp's tree provably (tests) means "any of them": one action, and nothing
- * but equality below the first level, so that no two branches of the tree share a part. */
-static bool is_any_of(const struct gen *g, uint32_t last, bool wide)
+static struct leaf leaf_of(const struct gen *g, const struct slot *s)
 {
-	const uint32_t action = rule_of(g, last)->action;
-
-	if (g->uses[last].previous == NO_USE)
-		return true;
-	for (uint32_t i = last; i != NO_USE; i = g->uses[i].previous) {
-		struct condition c[6];
-		size_t n = conditions_of(rule_of(g, i), g->uses[i].n, wide, c);
-
-		if (rule_of(g, i)->action != action)
-			return false;
-		for (size_t j = 0; j < n; j++) {
-			if (n > 1 && c[j].op != OP_EQ && c[j].op != OP_MASKED_EQ)
-				return false;
-		}
-	}
-	return true;
-}
-
-static int leaf_of(struct gen *g, const struct slot *s, bool wide, struct leaf *ret,
-		   struct err *err)
-{
-	if (s->decided) {
-		*ret = (struct leaf){ LEAF_ACTION, s->v };
-	} else if (s->v == NO_USE) {
-		*ret = (struct leaf){ LEAF_ACTION, g->p->default_action };
-	} else if (is_any_of(g, s->v, wide)) {
-		*ret = (struct leaf){ LEAF_CHECKS, s->v };
-	} else {
-		*ret = (struct leaf){ LEAF_LIBRARY, 0 };
-		if (!g->for_library)
-			g->for_library = ARENA_NEW(g->a, bool, g->p->n_calls);
-		if (!g->for_library)
-			return err_oom(err);
-		for (uint32_t i = s->v; i != NO_USE; i = g->uses[i].previous)
-			g->for_library[g->uses[i].call] = true;
-	}
-
-	return 0;
+	if (s->decided)
+		return (struct leaf){ LEAF_ACTION, s->v };
+	if (s->v == NO_USE)
+		return (struct leaf){ LEAF_ACTION, g->p->default_action };
+	return (struct leaf){ LEAF_CHECKS, s->v };
 }
 
 /* From FIRST on LEAF holds; one span when it held before. */
@@ -279,8 +238,8 @@ static void add_span(struct gen *g, uint32_t first, struct leaf leaf, bool wide)
 	g->spans[g->n_spans++] = (struct span){ first, leaf, wide };
 }
 
-/* Adds the spans of the numbers that are ARCH's own. Returns 1, or 0 when it is not covered. */
-static int collect_arch(struct gen *g, size_t arch, struct err *err)
+/* Adds the spans of the numbers that are ARCH's own; false when it is not covered. */
+static bool collect_arch(struct gen *g, size_t arch)
 {
 	const struct filter_profile *p = g->p;
 	const uint32_t token = p->archs[arch];
@@ -295,21 +254,17 @@ static int collect_arch(struct gen *g, size_t arch, struct err *err)
 		slots[i] = (struct slot){ .v = NO_USE };
 	for (uint32_t i = 0; i < p->n_calls; i++) {
 		if (!collect_call(g, arch, slots, i))
-			return 0;
+			return false;
 	}
 
 	for (size_t i = 0; i < SLOTS && (base | number_of(i)) < end; i++) {
-		struct leaf leaf;
-
-		if (leaf_of(g, &slots[i], is_wide(token), &leaf, err) < 0)
-			return -1;
 		if (i == LOW_SLOTS)
 			add_span(g, base | LOW_SLOTS, unnamed, false);
-		add_span(g, base | number_of(i), leaf, is_wide(token));
+		add_span(g, base | number_of(i), leaf_of(g, &slots[i]), is_wide(token));
 	}
 	add_span(g, end, enosys ? too_new : unnamed, false);
 
-	return 1;
+	return true;
 }
 
 /* ---- writing -----------------------------------------------------------------------------------
@@ -484,14 +439,14 @@ static bool only_equals(const struct gen *g, uint32_t use, bool wide, struct con
  * half, of those before it: the halves are loaded once. Sets *USE to the next one in front. */
 static struct target emit_rules(struct gen *g, uint32_t *use, bool wide, struct target otherwise)
 {
-	const struct target yes = action_target(rule_of(g, *use)->action);
 	struct target t = otherwise;
 	struct condition c[6], next;
 
 	if (only_equals(g, *use, wide, &next)) {
 		c[0] = next;
 		do {
-			t = emit_jump(g, BPF_JEQ, (uint32_t)next.value, yes, t);
+			t = emit_jump(g, BPF_JEQ, (uint32_t)next.value,
+				      action_target(rule_of(g, *use)->action), t);
 			*use = g->uses[*use].previous;
 		} while (only_equals(g, *use, wide, &next) && next.arg == c[0].arg &&
 			 next.value >> 32 == c[0].value >> 32);
@@ -500,7 +455,7 @@ static struct target emit_rules(struct gen *g, uint32_t *use, bool wide, struct 
 	}
 
 	size_t n = conditions_of(rule_of(g, *use), g->uses[*use].n, wide, c);
-	for (t = yes; n > 0; n--)
+	for (t = action_target(rule_of(g, *use)->action); n > 0; n--)
 		t = emit_condition(g, &c[n - 1], wide, t, otherwise);
 	*use = g->uses[*use].previous;
 	return t;
@@ -510,8 +465,6 @@ static struct target emit_leaf(struct gen *g, const struct span *s)
 {
 	if (s->leaf.kind == LEAF_ACTION)
 		return action_target(s->leaf.v);
-	if (s->leaf.kind == LEAF_LIBRARY)
-		return code_target(g->library_position);
 
 	struct target t = action_target(g->p->default_action);
 	for (uint32_t use = s->leaf.v; use != NO_USE;)
@@ -528,8 +481,7 @@ static struct target emit_tree(struct gen *g, const struct span *s, size_t n)
 	/* One number amid others that all have another answer. */
 	if (n == 3 && s[0].leaf.kind == LEAF_ACTION && s[2].leaf.kind == LEAF_ACTION &&
 	    s[0].leaf.v == s[2].leaf.v && s[2].first == s[1].first + 1)
-		return emit_jump(g, BPF_JEQ, s[1].first, emit_leaf(g, &s[1]),
-				 emit_leaf(g, &s[0]));
+		return emit_jump(g, BPF_JEQ, s[1].first, emit_leaf(g, &s[1]), emit_leaf(g, &s[0]));
 
 	struct target right = emit_tree(g, s + n / 2, n - n / 2);
 	struct target left = emit_tree(g, s, n / 2);
@@ -556,12 +508,6 @@ static struct target emit_section(struct gen *g, const struct span *s, size_t n)
 		return t;
 	emit_run_into(g, t);
 	return emit_load(g, offsetof(struct seccomp_data, nr));
-}
-
-static void emit_library(struct gen *g)
-{
-	for (size_t i = g->library.n_insns; i > 0; i--)
-		g->library_position = emit(g, g->library.insns[i - 1]);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------
@@ -593,10 +539,10 @@ static void collect_no_x32(struct gen *g)
 	add_span(g, UINT32_MAX, unnamed, false);
 }
 
-/* Returns the number of sections, or 0 when the profile is not covered, or -1. */
-static int collect(struct gen *g, struct section *out, struct err *err)
+/* Returns the number of sections; 0 when the profile is not covered. */
+static size_t collect(struct gen *g, struct section *out)
 {
-	int n = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < g->p->n_archs; i++) {
 		const uint32_t arch = g->p->archs[i];
@@ -608,42 +554,19 @@ static int collect(struct gen *g, struct section *out, struct err *err)
 			return 0;
 
 		g->section_start = g->n_spans;
-		int rc = collect_arch(g, i, err);
-		if (rc == 1 && arch == AUDIT_ARCH_X86_64) {
-			if (has_arch(g->p, ARCH_X32, &x32))
-				rc = collect_arch(g, x32, err);
-			else
+		if (!collect_arch(g, i))
+			return 0;
+		if (arch == AUDIT_ARCH_X86_64) {
+			if (!has_arch(g->p, ARCH_X32, &x32))
 				collect_no_x32(g);
+			else if (!collect_arch(g, x32))
+				return 0;
 		}
-		if (rc != 1)
-			return rc;
-		out[n++] = (struct section){ arch, g->section_start,
-					  g->n_spans - g->section_start };
+		out[n++] =
+			(struct section){ arch, g->section_start, g->n_spans - g->section_start };
 	}
 
 	return n;
-}
-
-/* Rules without conditions for a multiplexer of i386 decide about all calls that go through it, so
- * libseccomp must see them beside rules for such calls. */
-static void select_multiplexers(struct gen *g)
-{
-	const struct filter_profile *p = g->p;
-	uint32_t n, multiplexer;
-	int32_t direct;
-	size_t x86;
-
-	if (!has_arch(p, AUDIT_ARCH_I386, &x86))
-		return;
-	for (size_t i = 0; i < p->n_calls; i++) {
-		if (!g->for_library[i] || !filter_x86_multiplexed(p->numbers[i * p->n_archs + x86],
-								  &multiplexer, &n, &direct))
-			continue;
-		for (size_t j = 0; j < p->n_calls; j++) {
-			if (p->numbers[j * p->n_archs + x86] == (int32_t)multiplexer)
-				g->for_library[j] = true;
-		}
-	}
 }
 
 /* Memory that stays untouched costs nothing: fresh pages of the arena. */
@@ -677,22 +600,17 @@ int filter_generate(const struct filter_profile *p, struct arena *a, struct filt
 
 	if (allocate(&g, err) < 0)
 		return -1;
-	int n = collect(&g, sections, err);
-	if (n <= 0)
-		return n;
-	if (g.for_library) {
-		select_multiplexers(&g);
-		if (filter_library_build(p, g.for_library, false, a, &g.library, err) < 0)
-			return -1;
-		emit_library(&g);
-	}
+	size_t n = collect(&g, sections);
+	if (n == 0)
+		return 0;
 
 	/* What the profile does not list is killed, as by libseccomp. */
 	struct target t = action_target(SECCOMP_RET_KILL_THREAD);
-	for (int i = n - 1; i >= 0; i--) {
-		struct target section =
-			emit_section(&g, g.spans + sections[i].first_span, sections[i].n_spans);
-		t = emit_jump(&g, BPF_JEQ, sections[i].audit, section, t);
+	for (; n > 0; n--) {
+		const struct section *s = &sections[n - 1];
+		struct target section = emit_section(&g, g.spans + s->first_span, s->n_spans);
+
+		t = emit_jump(&g, BPF_JEQ, s->audit, section, t);
 	}
 	(void)emit_load(&g, offsetof(struct seccomp_data, arch));
 	if (g.n > g.max)

@@ -108,10 +108,11 @@ static int add_call(scmp_filter_ctx ctx, const struct filter_profile *p,
 				   call->name);
 	}
 
-	/* libseccomp 2.5 and 2.6 load the number in front of the first call of an architecture; where
-	 * that is one without a number there it is left out with its load, and all comparisons go
-	 * wrong (gen_bpf.c, _gen_bpf_syscalls(), acc_reset). A priority, which only calls with a number
-	 * take, keeps such calls from being first. It fails for those without; that is expected. */
+	/* libseccomp 2.5 and 2.6 load the number in front of the first call of an architecture;
+	 * where that is one without a number there it is left out with its load, and all
+	 * comparisons go wrong (gen_bpf.c, _gen_bpf_syscalls(), acc_reset). A priority, which only
+	 * calls with a number take, keeps such calls from being first. It fails for those without;
+	 * that is expected. */
 	(void)seccomp_syscall_priority(ctx, number, 1);
 
 	return 0;
@@ -144,8 +145,9 @@ static int export(scmp_filter_ctx ctx, struct arena *a, struct filter *ret, stru
 	return 0;
 }
 
-int filter_library_build(const struct filter_profile *p, const bool *selected, bool tree,
-			 struct arena *a, struct filter *ret, struct err *err)
+/* TREE: with its binary tree. */
+static int make_program(const struct filter_profile *p, bool tree, struct arena *a,
+			struct filter *ret, struct err *err)
 {
 	AUTO_CTX ctx = seccomp_init(p->default_action);
 	if (!ctx)
@@ -159,8 +161,7 @@ int filter_library_build(const struct filter_profile *p, const bool *selected, b
 	if (add_archs(ctx, p, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n_calls; i++) {
-		if (p->calls[i].rule && (!selected || selected[i]) &&
-		    add_call(ctx, p, &p->calls[i], err) < 0)
+		if (p->calls[i].rule && add_call(ctx, p, &p->calls[i], err) < 0)
 			return -1;
 	}
 
@@ -219,14 +220,13 @@ static int prepend_enosys(const struct filter_profile *p, struct arena *a, struc
 int filter_build_by_library(const struct filter_profile *p, struct arena *a, struct filter *ret,
 			    struct err *err)
 {
-	if (filter_library_build(p, NULL, false, a, ret, err) < 0 ||
-	    prepend_enosys(p, a, ret, err) < 0)
+	if (make_program(p, false, a, ret, err) < 0 || prepend_enosys(p, a, ret, err) < 0)
 		return -1;
 	if (ret->n_insns <= BPF_MAXINSNS)
 		return 0;
 
 	/* C-SEC-29 */
-	if (filter_library_build(p, NULL, true, a, ret, err) < 0)
+	if (make_program(p, true, a, ret, err) < 0)
 		return -1;
 	return prepend_enosys(p, a, ret, err);
 }

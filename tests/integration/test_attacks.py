@@ -7,8 +7,10 @@ compared by the fixtures.
 """
 
 import contextlib
+import errno
 import os
 import pathlib
+import shutil
 import stat
 
 import pytest
@@ -647,3 +649,30 @@ def test_console_socket_is_not_asked_before_the_image_is_checked(bundle, canary)
     assert not os.path.exists(f"/dev/pts/{os.fstat(fd).st_rdev}")
     os.close(fd)
     listener.close()
+
+
+# --- the runtime's own program --------------------------------------------------------------------
+
+@pytest.mark.parametrize("script", [False, True], ids=["entry point", "interpreter"])
+def test_image_cannot_write_to_the_runtime_through_its_own_exe(bundle, script, monkeypatch):
+    """S-07, I-15, CVE-2019-5736: the image makes the runtime execute itself in the container, waits
+    until that process is the image's own code, and opens /proc/PID/exe for writing. Here the
+    program of the created process is looked at from outside, by root: even that is refused."""
+    # Where the program is installed it can be written to; here / is read-only.
+    program = shutil.copy(harness.CRUNTIME, bundle.dir / "cruntime")
+    monkeypatch.setattr(harness, "CRUNTIME", str(program))
+    if script:
+        (bundle.rootfs / "evil").write_text("#!/proc/self/exe\n")
+        (bundle.rootfs / "evil").chmod(0o755)
+        bundle.process["args"] = ["/evil"]
+    bundle.create()
+    # While the program runs the kernel says ETXTBSY to everybody; the attack waits until it ends.
+    handle = os.open(f"/proc/{bundle.state().pid}/exe", os.O_PATH)
+    try:
+        assert bundle.delete("--force").code == 0
+        for flags in (os.O_WRONLY, os.O_RDWR):
+            with pytest.raises(OSError) as refused:
+                os.close(os.open(f"/proc/self/fd/{handle}", flags))
+            assert refused.value.errno in (errno.EROFS, errno.EPERM)
+    finally:
+        os.close(handle)
