@@ -139,7 +139,8 @@ asan: ## the same tests with the address and undefined-behaviour sanitizers
 
 bench: ## start-up time, compared with crun and runc if they are installed
 	$(Q).ci/deps build demo test bench
-	$(Q)$(MAKE) --no-print-directory all $(PROBE) build/floor
+	$(Q)$(MAKE) --no-print-directory all build/bench/floor build/bench/measure
+	$(Q)[ ! -e build/release/cruntime ] || $(MAKE) --no-print-directory BUILD=release all
 	$(Q)tests/bench/run
 
 $(O)/tests-are-built: $(BIN) $(UNITS) $(PROBE)
@@ -158,8 +159,8 @@ $(PROBE): $(wildcard tests/probe/*.[ch]) Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wshadow -static -o $@ $(filter %.c,$^)
 
-build/floor: tests/bench/floor.c Makefile
-	$(call say,FLOOR,$@)
+build/bench/%: tests/bench/%.c Makefile
+	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wshadow -static -o $@ $<
 

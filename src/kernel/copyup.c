@@ -110,7 +110,7 @@ static int copy_link(struct copy *cp, int fromdir, int todir, const char *name,
 	if (symlinkat(cp->link, todir, name) < 0)
 		return err_sys(err, "make the link '%s'", name);
 	/* A link's owner and times decide nothing. */
-	(void)fchownat(todir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
+	(void)!fchownat(todir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
 	(void)utimensat(todir, name, times, AT_SYMLINK_NOFOLLOW);
 
 	return 0;

@@ -151,7 +151,8 @@ static void protect(void)
 		if (mount("/dev/null", masked[i], NULL, MS_BIND, NULL) < 0 && errno == ENOTDIR)
 			must(masked[i], mount("tmpfs", masked[i], "tmpfs", MS_RDONLY, NULL));
 	for (size_t i = 0; i < sizeof(readonly) / sizeof(readonly[0]); i++) {
-		must(readonly[i], mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL));
+		if (mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL) < 0)
+			continue; /* not in this kernel */
 		must(readonly[i],
 		     mount(NULL, readonly[i], NULL,
 			   MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,

@@ -534,7 +534,7 @@ INVALID = [
      "linux.resources.memory.swap: is memory plus swap"),
     ("cpu-period", set_at("linux.resources.cpu", {"period": 999}), "linux.resources.cpu.period"),
     ("mask-relative", add_to("linux.maskedPaths", "proc/x"), "linux.maskedPaths[10]: expected an"),
-    ("mask-root", add_to("linux.readonlyPaths", "//"), "linux.readonlyPaths[5]: the root directory"),
+    ("mask-root", add_to("linux.readonlyPaths", "//"), "linux.readonlyPaths[5]: the root"),
     ("hook-relative", set_at("hooks", {"poststop": [{"path": "bin/true"}]}),
      "hooks.poststop[0].path: expected an absolute path"),
     ("hook-env", set_at("hooks", {"poststop": [{"path": "/bin/true", "env": ["X"]}]}),

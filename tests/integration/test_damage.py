@@ -299,8 +299,8 @@ def test_start_and_delete_killed_at_any_system_call(bundle, prepared, verb):
 
 # A failure of these means nothing, or is none that a kernel gives.
 NEVER_FAIL = {"exit_group", "exit", "rt_sigreturn", "brk", "arch_prctl", "set_tid_address",
-              "set_robust_list", "rseq", "execve", "umask", "getpid", "geteuid", "getuid", "getppid",
-              "munmap", "access"}
+              "set_robust_list", "rseq", "execve", "umask", "getpid", "geteuid", "getuid",
+              "getppid", "munmap", "access"}
 ERRORS = {"mmap": "ENOMEM", "mkdirat": "ENOSPC", "openat": "EMFILE", "open": "EMFILE",
           "openat2": "EMFILE", "write": "ENOSPC", "pwrite64": "ENOSPC", "renameat": "ENOSPC",
           "clone3": "EAGAIN", "clone": "EAGAIN", "fsmount": "EMFILE", "fsopen": "EMFILE",
@@ -348,10 +348,10 @@ def tolerable(name, errno, expected, found):
 @traced
 @pytest.mark.parametrize("error", ["EPERM", "usual"])
 @pytest.mark.parametrize("who", ["runtime", "everybody"])
-def test_create_with_a_failing_system_call_fails_or_gives_the_full_policy(bundle, prepared, error,
-                                                                          who):
+def test_create_with_a_failing_system_call_fails_or_gives_the_full_policy(
+        bundle, prepared, error, who):
     """F1, I-10, I-12, S-79: "silent-weak" never happens. One failure of the runtime leaves nothing
-    at all; when the n-th call fails in every process, that is several failures, and `delete --force`
+    at all; the n-th call of every process is several failures, and then `delete --force`
     may be needed."""
     world = World()
     calls = record_calls(bundle)

@@ -37,7 +37,7 @@ struct contained {
 	void (*check)(struct rootfs *r);
 };
 
-static char ns_scratch[64]; /* a tmpfs of our own */
+static char ns_scratch[48]; /* a tmpfs of our own */
 static bool ns_private;
 
 #define CHECK(cond)                                                                                \

@@ -3,7 +3,8 @@
  *
  * Both are made for the same profile and run by the interpreter over architectures x numbers x
  * arguments: the recorded profiles of Docker, podman, containerd and Kubernetes, and random ones.
- * FILTER_GEN_SEED and FILTER_GEN_ROUNDS in the environment make the random part longer or different. */
+ * FILTER_GEN_SEED and FILTER_GEN_ROUNDS in the environment make the random part longer or
+ * different. */
 #include "base_util.h"
 
 #include <inttypes.h>
@@ -73,7 +74,8 @@ static void make_samples(const struct oci_seccomp *s, struct samples *out)
 	}
 }
 
-/* ---- the oracle: what the profile says, call by call ------------------------------------------- */
+/* ---- the oracle: what the profile says, call by call -------------------------------------------
+ */
 
 static bool holds(const struct oci_seccomp_arg *a, bool wide, uint64_t arg)
 {
@@ -108,7 +110,8 @@ static bool is_condition(const struct oci_seccomp_arg *a, bool wide, uint32_t n)
 	       !(oci_seccomp_ops[a->op].value == 7 && (a->value & half) == 0);
 }
 
-/* Whether rule R, for a call with number NUMBER in libseccomp's eyes, is about NR; then N as above. */
+/* Whether rule R, for a call with number NUMBER in libseccomp's eyes, is about NR; then N as above.
+ */
 static bool is_about(uint32_t arch, int32_t number, uint32_t nr, uint32_t *ret_n)
 {
 	uint32_t multiplexer, n;
@@ -180,9 +183,13 @@ static uint32_t oracle(const struct filter_profile *p, uint32_t audit, uint32_t 
 
 /* ---- comparing ------------------------------------------------------------------------------- */
 
-static const uint32_t audit_archs[] = { AUDIT_ARCH_X86_64,  AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64,
-					AUDIT_ARCH_ARM,	    AUDIT_ARCH_RISCV64,
-					AUDIT_ARCH_S390X,   0 };
+static const uint32_t audit_archs[] = { AUDIT_ARCH_X86_64,
+					AUDIT_ARCH_I386,
+					AUDIT_ARCH_AARCH64,
+					AUDIT_ARCH_ARM,
+					AUDIT_ARCH_RISCV64,
+					AUDIT_ARCH_S390X,
+					0 };
 
 static size_t n_compared;
 
@@ -190,6 +197,7 @@ struct subject {
 	const struct filter_profile *profile;
 	const struct filter *ours;
 	const struct filter *theirs; /* NULL: the oracle only */
+	bool multiplexers;           /* compare those of i386 too */
 	struct samples samples;
 };
 
@@ -200,7 +208,9 @@ static bool same(const struct subject *s, uint32_t arch, uint32_t nr, const uint
 	memcpy(data.args, args, sizeof(data.args));
 	n_compared++;
 	uint32_t ours = filter_run(s->ours, &data);
-	uint32_t theirs = s->theirs ? filter_run(s->theirs, &data) : ours;
+	bool multiplexer = arch == AUDIT_ARCH_I386 && (nr == 102 || nr == 117);
+	bool skip_theirs = !s->theirs || (multiplexer && !s->multiplexers);
+	uint32_t theirs = skip_theirs ? ours : filter_run(s->theirs, &data);
 	uint32_t meant = oracle(s->profile, arch, nr, args);
 	if (ours == theirs && ours == meant)
 		return true;
@@ -243,7 +253,7 @@ static bool same_everywhere(const struct subject *s)
 {
 	static const struct {
 		uint32_t base, stride;
-	} stretches[] = { { 0, 1 },	      { FILTER_X32_BIT, 1 }, { 0xf0000, 1 },
+	} stretches[] = { { 0, 1 },           { FILTER_X32_BIT, 1 }, { 0xf0000, 1 },
 			  { 0x3ffffc00, 31 }, { 0x7ffffc00, 31 },    { 0x80000000, 31 },
 			  { 0xfffffc00, 1 } };
 
@@ -268,18 +278,28 @@ static bool is_well_formed(const struct filter *f)
 		if (BPF_CLASS(in->code) == BPF_RET)
 			continue;
 		if (BPF_CLASS(in->code) == BPF_JMP)
-			last += BPF_OP(in->code) == BPF_JA ? in->k :
-				in->jt > in->jf		   ? in->jt :
-							     in->jf;
+			last += BPF_OP(in->code) == BPF_JA ? in->k
+				: in->jt > in->jf          ? in->jt
+							   : in->jf;
 		if (last >= f->n_insns)
 			return false;
 	}
 	return f->n_insns > 0 && f->n_insns <= BPF_MAXINSNS;
 }
 
-enum outcome { EQUAL, DIFFERENT, REFUSED };
+enum outcome {
+	EQUAL,
+	DIFFERENT,
+	REFUSED
+};
 
-static enum outcome compare(const struct oci_config *c, bool with_library, size_t *ret_ours,
+enum with {
+	WITH_LIBRARY,
+	WITHOUT_MULTIPLEXERS,
+	WITH_ORACLE
+};
+
+static enum outcome compare(const struct oci_config *c, enum with with, size_t *ret_ours,
 			    size_t *ret_theirs)
 {
 	AUTO_ARENA a = ARENA_INIT;
@@ -291,13 +311,14 @@ static enum outcome compare(const struct oci_config *c, bool with_library, size_
 	assert_int_equal(filter_profile_build(c, &a, &p, &err), 0);
 	assert_int_equal(filter_generate(&p, &a, &ours, &err), 1);
 	assert_true(is_well_formed(&ours));
-	if (with_library && filter_build_by_library(&p, &a, &theirs, &err) < 0)
+	if (with != WITH_ORACLE && filter_build_by_library(&p, &a, &theirs, &err) < 0)
 		return REFUSED; /* what it calls contradictory */
 
 	make_samples(&c->linux_.seccomp, &s.samples);
 	s.profile = &p;
 	s.ours = &ours;
-	s.theirs = with_library ? &theirs : NULL;
+	s.theirs = with != WITH_ORACLE ? &theirs : NULL;
+	s.multiplexers = with == WITH_LIBRARY;
 	*ret_ours = ours.n_insns;
 	*ret_theirs = theirs.n_insns;
 	return same_everywhere(&s) ? EQUAL : DIFFERENT;
@@ -326,7 +347,7 @@ static void bundle_is_equal(const char *file)
 	assert_int_equal(config_parse(file, text, len, false, &c, &err), 0);
 
 	n_compared = 0;
-	assert_int_equal(compare(c, true, &ours, &theirs), EQUAL);
+	assert_int_equal(compare(c, WITH_LIBRARY, &ours, &theirs), EQUAL);
 	print_message("%s: %zu instructions, libseccomp %zu; %zu points\n", file, ours, theirs,
 		      n_compared);
 }
@@ -364,29 +385,42 @@ static void a_profile_that_denies_is_equal(void **state)
 /* ---- random profiles ------------------------------------------------------------------------- */
 
 static const char *const some_names[] = {
-	"read",	      "write",	   "socket",	 "bind",	"accept",     "accept4",
-	"send",	      "recvmsg",   "sendmmsg",	 "socketcall",	"ipc",	      "semop",
-	"semget",     "semtimedop", "shmat",	 "msgctl",	"personality", "clone",
-	"clone3",     "mmap2",	   "stat64",	 "futex",	"futex_time64", "execve",
-	"nosuchcall", "set_tls",   "cacheflush", "arch_prctl",	"umount",     "umount2",
-	"getuid32",   "time",	   "openat2",	 "riscv_flush_icache",
+	"read",         "write",
+	"socket",       "bind",
+	"accept",       "accept4",
+	"send",         "recvmsg",
+	"sendmmsg",     "socketcall",
+	"ipc",          "semop",
+	"semget",       "semtimedop",
+	"shmat",        "msgctl",
+	"personality",  "clone",
+	"clone3",       "mmap2",
+	"stat64",       "futex",
+	"futex_time64", "execve",
+	"nosuchcall",   "set_tls",
+	"cacheflush",   "arch_prctl",
+	"umount",       "umount2",
+	"getuid32",     "time",
+	"openat2",      "riscv_flush_icache",
 };
 
 static const char *const all_archs[] = { "X86_64", "X86", "X32", "AARCH64", "ARM", "RISCV64" };
 
-static const uint64_t some_values[] = { 0,	    1,		2,	     8,
-					16,	    40,		0xff,	     0x80000000,
-					0xffffffff, 0x100000000, 0x100000001, 0x1ffffffff,
-					0x200000001, UINT64_MAX, 0x7e020000 };
+static const uint64_t some_values[] = { 0,           1,           2,           8,
+					16,          40,          0xff,        0x80000000,
+					0xffffffff,  0x100000000, 0x100000001, 0x1ffffffff,
+					0x200000001, UINT64_MAX,  0x7e020000 };
 
-/* libseccomp merges the conditions of all rules for a call into one tree, which is not what the rules say
- * as soon as several of them meet: with comparisons for order, or with more than one condition, it
- * answers too much or too little, and some profiles it never finishes. Compared is what it does well;
- * the oracle judges everything. */
+/* libseccomp merges the conditions of all rules for a call into one tree, which is not what the
+ * rules say as soon as several of them meet: with comparisons for order, or with more than one
+ * condition, it answers too much or too little, and some profiles it never finishes (2.5.4).
+ * Compared is what it does well, which does not include conditions beside the call's number of
+ * socketcall and ipc; the oracle judges everything. */
 enum wildness {
 	NO_CONDITIONS,
-	ALTERNATIVES,	 /* any number of rules for a call, each with one equality, all with one action */
-	ONE_RULE,	 /* one rule for a call, with any conditions */
+	ALTERNATIVES, /* any number of rules for a call, each with one equality, all with one action
+		       */
+	ONE_RULE,     /* one rule for a call, with any conditions */
 	ANYTHING,
 };
 
@@ -400,8 +434,8 @@ struct generator {
 	size_t common; /* ALTERNATIVES: action of the rules with conditions */
 };
 
-static const char *const actions[] = { "ALLOW", "ERRNO", "KILL",  "KILL_PROCESS", "TRAP",
-				       "LOG",	"TRACE", "NOTIFY" };
+static const char *const actions[] = { "ALLOW", "ERRNO", "KILL",  "KILL_PROCESS",
+				       "TRAP",  "LOG",   "TRACE", "NOTIFY" };
 
 static void add_action(struct str *s, const char *key, const char *errno_key, size_t action)
 {
@@ -410,13 +444,18 @@ static void add_action(struct str *s, const char *key, const char *errno_key, si
 		str_addf(s, ",\"%s\":%u", errno_key, (unsigned)(random_u64() % 3 * 19));
 }
 
+static bool is_equality(const char *op)
+{
+	return strstr(op, "_EQ") || strstr(op, "_NE");
+}
+
 static void add_condition(struct str *s, const struct generator *g, unsigned i)
 {
 	const size_t n_ops = names_count(oci_seccomp_ops);
 	uint64_t op = random_u64() % n_ops;
 	unsigned index = g->wildness == ONE_RULE ? i : (unsigned)(random_u64() % 3);
 
-	while (g->wildness == ALTERNATIVES && !strchr(OPS, '0' + (int)oci_seccomp_ops[op].value))
+	while (g->wildness == ALTERNATIVES && !is_equality(oci_seccomp_ops[op].name))
 		op = random_u64() % n_ops;
 	str_addf(s, "{\"index\":%u,\"op\":\"%s\",\"value\":%" PRIu64 ",\"valueTwo\":%" PRIu64 "}",
 		 index, oci_seccomp_ops[op].name, pick(some_values, ARRAY_LEN(some_values)),
@@ -495,6 +534,8 @@ static uint64_t env_number(const char *name, uint64_t otherwise)
 
 static void random_profiles(enum wildness wildness)
 {
+	static const enum with with[] = { WITH_LIBRARY, WITHOUT_MULTIPLEXERS, WITHOUT_MULTIPLEXERS,
+					  WITH_ORACLE };
 	const uint64_t rounds = env_number("FILTER_GEN_ROUNDS", 150);
 	size_t seen[3] = { 0 }, ours = 0, theirs = 0;
 
@@ -510,7 +551,7 @@ static void random_profiles(enum wildness wildness)
 			fail();
 		}
 		alarm(60);
-		enum outcome o = compare(c, wildness != ANYTHING, &ours, &theirs);
+		enum outcome o = compare(c, with[wildness], &ours, &theirs);
 		alarm(0);
 		seen[o]++;
 		if (o == DIFFERENT)

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start-up cost of cruntime against crun and runc, in one interleaved run. See `make bench`.
+
+For each of two bundles, a minimal one and one as docker makes them: wall and CPU time of each verb,
+as medians over the rounds, and the medians of the paired ratios cruntime/other; then system calls,
+page faults and peak memory of `run`. The column "floor" is a hard-coded program (floor.c).
+Times of a shared machine: compare ratios, and repeat when the quartiles are far apart.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+MEASURE = SOURCE / "build/bench/measure"
+FLOOR = SOURCE / "build/bench/floor"
+CGROUP = pathlib.Path("/sys/fs/cgroup")
+WORK = pathlib.Path(os.environ["TMPDIR"]) / "bench"
+VERBS = ["run", "create", "start", "state", "kill", "delete", "delete -f"]
+
+
+class Cost:
+    """One measured command."""
+
+    def __init__(self, line):
+        self.status, self.wall, self.cpu, self.faults, self.memory = map(int, line.split())
+
+
+def measured(args, expected=0):
+    read, write = os.pipe()
+    # Descriptor 3 is where `measure` reports; the shell-free way to put the pipe there.
+    def place():
+        os.dup2(write, 3)
+    with open(WORK / "stderr", "w+") as err:
+        done = subprocess.run([str(MEASURE), *map(str, args)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=err, preexec_fn=place,
+                              pass_fds=(3,), check=False)
+        os.close(write)
+        with os.fdopen(read) as file:
+            line = file.read()
+        cost = Cost(line) if line else None
+        if done.returncode != 0 or cost is None or cost.status != expected:
+            err.seek(0)
+            raise SystemExit(f"bench: {' '.join(map(str, args))}: "
+                             f"status {cost and cost.status}\n{err.read()}")
+    return cost
+
+
+class Runtime:
+    def __init__(self, name, path):
+        self.name, self.path = name, path
+        self.root = WORK / f"state-{name}"
+
+    def command(self, *args):
+        return [self.path, "--root", self.root, *args]
+
+    def pid(self, container):
+        out = subprocess.run(list(map(str, self.command("state", container))), check=True,
+                             capture_output=True, text=True).stdout
+        return json.loads(out)["pid"]
+
+    def run(self, bundle, container):
+        return measured(self.command("run", "-b", bundle, container))
+
+    def lifecycle(self, bundle, container):
+        """Costs of the verbs of one container that sleeps; the second one is deleted by force."""
+        costs = {}
+        costs["create"] = measured(self.command("create", "-b", bundle, container))
+        costs["start"] = measured(self.command("start", container))
+        costs["state"] = measured(self.command("state", container))
+        pid = self.pid(container)
+        costs["kill"] = measured(self.command("kill", container, "KILL"))
+        while os.path.exists(f"/proc/{pid}"):
+            time.sleep(0.001)
+        costs["delete"] = measured(self.command("delete", container))
+        measured(self.command("create", "-b", bundle, container))
+        measured(self.command("start", container))
+        costs["delete -f"] = measured(self.command("delete", "-f", container))
+        return costs
+
+
+class Floor:
+    name = "floor"
+
+    def run(self, bundle, container):
+        kind = "docker" if bundle.parent.name == "docker" else "minimal"
+        return measured([FLOOR, kind, bundle / "rootfs", CGROUP / f"floor-{container}", "/bin/true"])
+
+    def lifecycle(self, _bundle, _container):
+        return {}
+
+
+# --- bundles --------------------------------------------------------------------------------------
+
+def make_rootfs(path):
+    for name in ("bin", "etc", "proc", "sys", "dev", "tmp"):
+        (path / name).mkdir(parents=True)
+    shutil.copy("/bin/busybox", path / "bin/busybox")
+    for name in ("true", "sleep", "sh"):
+        (path / "bin" / name).symlink_to("busybox")
+    for name in ("a", "b", "c", "resolv.conf", "hostname", "hosts"):
+        (path / "etc" / name).write_text("")
+
+
+def docker_config():
+    """A recorded config of `docker run`, with its bind sources made here."""
+    config = json.loads((SOURCE / "tests/bundles/docker-run-default.json").read_text())
+    # What the incumbents refuse here: crun an empty blockIO without its controller, and older
+    # ones a newer version of the specification.
+    config["ociVersion"] = "1.0.2"
+    config["linux"]["resources"].pop("blockIO", None)
+    config["process"].pop("oomScoreAdj", None)
+    for i, mount in enumerate(m for m in config["mounts"] if "rbind" in m["options"]):
+        source = WORK / f"bind.{i}"
+        source.write_text("")
+        mount["source"] = str(source)
+    return config
+
+
+def minimal_config():
+    return {
+        "ociVersion": "1.0.2", "root": {"path": "rootfs"},
+        "process": {"cwd": "/", "args": [], "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0},
+                    "capabilities": {}},
+        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+                   {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+                    "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]}],
+        "linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}]}}
+
+
+def make_bundle(name, config, args, kind):
+    """A directory KIND-of-command below NAME; seccomp names that libseccomp lacks only warn."""
+    path = WORK / name / kind
+    path.mkdir(parents=True)
+    make_rootfs(path / "rootfs")
+    config = json.loads(json.dumps(config))
+    config["root"]["path"] = "rootfs"
+    config["process"]["args"] = args
+    config["linux"]["cgroupsPath"] = f"/bench-{name}-{kind}"
+    (path / "config.json").write_text(json.dumps(config))
+    return path
+
+
+# --- measuring ------------------------------------------------------------------------------------
+
+def collect(runtimes, name, config, rounds):
+    """{(runtime, verb): [Cost]}; in every round each runtime has its turn, in changing order."""
+    once = make_bundle(name, config, ["/bin/true"], "true")
+    long = make_bundle(name, config, ["/bin/sleep", "1000"], "sleep")
+    found = {}
+    for i in range(-2, rounds):
+        for runtime in runtimes[i % len(runtimes):] + runtimes[:i % len(runtimes)]:
+            costs = {"run": runtime.run(once, f"r{i + 2}"),
+                     **runtime.lifecycle(long, f"l{i + 2}")}
+            if i >= 0:  # the first two rounds warm the caches
+                for verb, cost in costs.items():
+                    found.setdefault((runtime.name, verb), []).append(cost)
+    return found, once
+
+
+def system_calls(runtime, bundle):
+    if not shutil.which("strace"):
+        return None
+    out = WORK / "strace"
+    args = runtime.command("run", "-b", bundle, "traced") if isinstance(runtime, Runtime) else \
+        [FLOOR, bundle.parent.name, bundle / "rootfs", CGROUP / "floor-traced", "/bin/true"]
+    subprocess.run(["strace", "-f", "-qq", "-o", str(out), *map(str, args)],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return sum(1 for line in out.read_text().splitlines()
+               if "resumed>" not in line and "---" not in line and "+++" not in line)
+
+
+def median(costs, field):
+    return statistics.median(getattr(c, field) for c in costs)
+
+
+def ratio(mine, other, field):
+    return statistics.median(getattr(a, field) / max(1, getattr(b, field))
+                             for a, b in zip(mine, other))
+
+
+def spread(costs, field):
+    """Half the distance of the quartiles, in percent of the median."""
+    if len(costs) < 4:
+        return 0
+    low, _, high = statistics.quantiles([getattr(c, field) for c in costs], n=4)
+    return 50 * (high - low) / max(1, median(costs, field))
+
+
+def print_times(found, names, title, field):
+    print(f"\n{title}: {'wall' if field == 'wall' else 'CPU'} time, ms (± quartile), "
+          "then cruntime as a fraction of the other")
+    print(f"  {'':10}" + "".join(f"{n:>16}" for n in names)
+          + "".join(f"{'/' + n:>8}" for n in names[1:]))
+    for verb in VERBS:
+        cells, ratios = "", ""
+        for name in names:
+            costs = found.get((name, verb))
+            text = f"{median(costs, field) / 1e6:.2f} ±{spread(costs, field):.0f} %" if costs \
+                else "-"
+            cells += f"{text:>16}"
+            if name != names[0]:
+                mine = found[(names[0], verb)]
+                ratios += f"{ratio(mine, costs, field):8.2f}" if costs else f"{'-':>8}"
+        print(f"  {verb:10}{cells}{ratios}")
+
+
+def print_counts(found, names, title, calls):
+    print(f"\n{title}: what `run true` needs")
+    print(f"  {'':22}" + "".join(f"{n:>12}" for n in names))
+    for label, cell in (
+            ("system calls", lambda n: calls[n] if calls[n] is not None else "no strace"),
+            ("page faults", lambda n: int(median(found[(n, "run")], "faults"))),
+            ("peak memory, KiB", lambda n: int(median(found[(n, "run")], "memory")))):
+        print(f"  {label:22}" + "".join(f"{cell(n):>12}" for n in names))
+
+
+def find_runtimes(own):
+    runtimes = [Runtime("cruntime", own)]
+    for name in ("crun", "runc"):
+        path = shutil.which(name)
+        if path:
+            runtimes.append(Runtime(name, path))
+        else:
+            print(f"{name} is not installed: skipped")
+    return runtimes + [Floor()]
+
+
+def version(path):
+    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    return text.splitlines()[0] if text else "?"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-n", type=int, default=int(os.environ.get("BENCH_ROUNDS", "40")),
+                        help="rounds (default 40)")
+    release = SOURCE / "build/release/cruntime"
+    parser.add_argument("--binary", default=str(
+        release if release.exists() else SOURCE / "build/cruntime"))
+    options = parser.parse_args()
+    WORK.mkdir()
+    runtimes = find_runtimes(options.binary)
+    print(f"{options.binary} ({os.path.getsize(options.binary) >> 10} KiB), {options.n} rounds, "
+          f"load {os.getloadavg()[0]:.1f}, kernel {os.uname().release}")
+    for runtime in runtimes[:-1]:
+        print(f"  {version(runtime.path)}")
+    names = [r.name for r in runtimes]
+    for name, title, config in (("docker", "Docker-like bundle", docker_config()),
+                                ("minimal", "minimal bundle", minimal_config())):
+        found, once = collect(runtimes, name, config, options.n)
+        for field in ("wall", "cpu"):
+            print_times(found, names, title, field)
+        print_counts(found, names, title, {r.name: system_calls(r, once) for r in runtimes})
+
+
+if __name__ == "__main__":
+    main()
