@@ -31,6 +31,7 @@ struct cgroup_setting {
 	const char *field; /* "linux.resources.memory.limit", for messages */
 	uint32_t at;       /* position in config.json */
 	bool optional; /* asks for the kernel's default: skipped when the controller is absent */
+	bool shows; /* optional, but a new cgroup would show another value: cpu.max "max 50000" */
 };
 
 struct cgroup_plan {

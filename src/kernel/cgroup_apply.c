@@ -103,7 +103,7 @@ static int apply_setting(const struct cgroup *cg, const struct cgroup_plan *p,
 			 const struct cgroup_setting *s, struct err *err)
 {
 	/* A new cgroup has the kernel's defaults. */
-	if (s->optional && cg->created)
+	if (s->optional && !s->shows && cg->created)
 		return 0;
 
 	if (file_write_at(cg->fd, s->file, s->value, err) < 0) {

@@ -156,7 +156,8 @@ static int plan_bandwidth(struct builder *b, const struct oci_cpu *cpu)
 				   .value = value,
 				   .field = has_quota ? RES "cpu.quota" : RES "cpu.period",
 				   .at = has_quota ? cpu->quota.at : cpu->period.at,
-				   .optional = !limited }) < 0)
+				   .optional = !limited,
+				   .shows = has_period && cpu->period.v != 100000 }) < 0)
 			return -1;
 	}
 	if (!cpu->burst.set)
