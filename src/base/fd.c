@@ -209,6 +209,8 @@ int fd_ensure_stdio(struct err *err)
 	for (int i = 0; i <= STDERR_FILENO; i++) {
 		if (fcntl(i, F_GETFD) >= 0)
 			continue;
+		if (errno != EBADF)
+			return err_sys(err, "look at descriptor %d", i);
 
 		/* All below i exist, so the kernel gives us i. The standard streams are the only
 		 * descriptors that are meant to survive execve. */

@@ -143,6 +143,7 @@ def test_pid_of_another_process_in_the_state_is_never_killed(bundle):
     """R-STATE-13, A6: the start time tells that the pid was used again."""
     bundle.hold()
     file = bundle.root / bundle.id / "state.json"
+    time.sleep(0.05)  # start times are told apart by clock ticks
     with subprocess.Popen(["sleep", "1000"]) as bystander:
         try:
             pid = bundle.state().pid
@@ -319,6 +320,8 @@ def loader_calls(bundle):
 def samples(calls, most, loader):
     """(name, n) for the n-th call of each kind, spread over at most MOST."""
     counts = {}
+    # The runtime executes a copy of itself first.
+    loader = loader * max(sum(c.startswith("exec") for c in process) for process in calls)
     for process in calls:
         for name in set(process) - NEVER_FAIL:
             counts[name] = max(counts.get(name, 0), process.count(name))
