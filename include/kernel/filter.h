@@ -22,20 +22,22 @@ struct filter {
 	uint32_t flags; /* SECCOMP_FILTER_FLAG_x for seccomp(2) */
 };
 
-/* Compiles the profile. Flags absent means SPEC_ALLOW, an empty list none (C-SEC-10). Calls above the
- * newest one that libseccomp knows get ENOSYS when the default action is errno EPERM-like (D-26,
- * C-SEC-08). More than BPF_MAXINSNS instructions: rebuilt with libseccomp's binary tree, else refused
- * (C-SEC-29). no_new_privs is never set implicitly (C-SEC-20). */
+/* Compiles the profile. Flags absent means SPEC_ALLOW, an empty list none (C-SEC-10). Calls above
+ * the newest one that the profile names get ENOSYS when the default action is errno EPERM (D-26,
+ * C-SEC-08). Several rules for one call: the first without conditions decides, else the first whose
+ * conditions hold (C-SEC-18). More than BPF_MAXINSNS instructions are refused (C-SEC-29).
+ * no_new_privs is never set implicitly (C-SEC-20). The program is our own (D-11); for architectures
+ * that it does not cover libseccomp makes it. */
 int filter_compile(const struct oci_config *c, struct arena *a, struct filter *ret,
 		   struct err *err) MUST_CHECK;
 
-/* Loads it into the calling thread and reads back that mode 2 is in force (I-10), where the filter still
- * allows prctl. Needs no_new_privs or CAP_SYS_ADMIN. */
+/* Loads it into the calling thread and reads back that mode 2 is in force (I-10), where the filter
+ * still allows prctl. Needs no_new_privs or CAP_SYS_ADMIN. */
 int filter_load(const struct filter *f, struct err *err) MUST_CHECK;
 
-/* Interprets the program: the SECCOMP_RET_x value for system call NR of the native architecture with
- * all arguments zero. For refusing, before any side effect, a profile under which the container could
- * not even be started (execve killed or refused). */
+/* Interprets the program: the SECCOMP_RET_x value, with its data, for system call NR of the native
+ * architecture with ARGS; ALLOW without a profile. For refusing, before any side effect, a profile
+ * under which the container could not even be started (execve killed or refused). */
 uint32_t filter_verdict(const struct filter *f, int nr, const uint64_t args[6]);
 
 /* "2.5.4"; and the flags that the running kernel knows, NULL-terminated, static. */

@@ -3,7 +3,7 @@
  *
  * filter.c          the interface: order of attempts, loading
  * filter_profile.c  config to struct filter_profile: actions, conditions, numbers of calls
- * filter_gen.c      our own program, for the architectures it covers
+ * filter_gen.c      our own program, for the architectures it covers; filter_emit.c writes it
  * filter_library.c  all that needs libseccomp: numbers, and the program that it makes, which is the
  *                   reference in the tests and the fall-back
  * filter_eval.c     an interpreter, for decisions before the clone and for the tests */
@@ -21,8 +21,9 @@
 #include "kernel/filter.h"
 #include "oci/config.h"
 
-#define FILTER_X32_BIT   0x40000000U /* in numbers of x32, whose audit architecture is x86_64's */
-#define FILTER_ARCHS_MAX 32          /* the names of oci_seccomp_archs are fewer */
+#define FILTER_X32_BIT     0x40000000U /* in numbers of x32, whose audit architecture is x86_64's */
+#define FILTER_ARM_PRIVATE 0xf0000U    /* first of arm's private calls (asm/unistd.h) */
+#define FILTER_ARCHS_MAX   32          /* the names of oci_seccomp_archs are fewer */
 
 /* One rule: ACTION when all conditions hold. */
 struct filter_rule {
@@ -48,7 +49,8 @@ struct filter_profile {
 	/* [call * n_archs + arch]: the number, for x32 with its bit, or what
 	 * filter_library_number() says */
 	int32_t *numbers;
-	int32_t newest[FILTER_ARCHS_MAX]; /* largest number named, by index in `archs`, or -1 */
+	int32_t newest[FILTER_ARCHS_MAX]; /* largest number named that is not above
+					   * filter_last_number(), by index in `archs`, or -1 */
 };
 
 /* From the config. Warns about names that libseccomp does not know (C-SEC-07). */
@@ -58,8 +60,8 @@ int filter_profile_build(const struct oci_config *c, struct arena *a, struct fil
 /* Calls above the newest named one get ENOSYS (D-26, C-SEC-08). */
 bool filter_profile_wants_enosys(const struct filter_profile *p);
 
-/* The last number that belongs to ARCH: x86_64 and x32 share an audit architecture, and the one
- * ends where the other begins. */
+/* The last number up to which new calls of ARCH can appear: behind it x86_64 has x32, which shares
+ * its audit architecture, and arm its private calls. */
 uint32_t filter_last_number(uint32_t arch);
 
 /* i386 reaches some calls through socketcall(2) and ipc(2) too, and libseccomp numbers those -100 -

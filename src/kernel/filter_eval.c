@@ -45,7 +45,7 @@ static uint32_t compute(uint16_t code, uint32_t a, uint32_t b)
 	case BPF_NEG:
 		return -a;
 	default:
-		ASSERT(!"an arithmetic operation that seccomp allows");
+		ASSERT(false); /* no other operation passes the kernel's check */
 		return 0;
 	}
 }
@@ -62,7 +62,7 @@ static bool compare(uint16_t code, uint32_t a, uint32_t b)
 	case BPF_JSET:
 		return (a & b) != 0;
 	default:
-		ASSERT(!"a jump that seccomp allows");
+		ASSERT(false); /* no other jump passes the kernel's check */
 		return false;
 	}
 }
@@ -129,6 +129,6 @@ uint32_t filter_run(const struct filter *f, const struct seccomp_data *data)
 											    : i->jf;
 	}
 
-	ASSERT(!"the program ends with a return");
+	ASSERT(false); /* a program ends with a return */
 	return SECCOMP_RET_KILL_PROCESS;
 }

@@ -169,7 +169,8 @@ static int collect_numbers(struct filter_profile *p, struct arena *a, struct err
 			int32_t largest = largest_of(p->archs[arch], number);
 
 			p->numbers[i * p->n_archs + arch] = number;
-			if (largest > p->newest[arch])
+			if (largest > p->newest[arch] &&
+			    (uint32_t)largest <= filter_last_number(p->archs[arch]))
 				p->newest[arch] = largest;
 		}
 	}
@@ -226,5 +227,7 @@ bool filter_profile_wants_enosys(const struct filter_profile *p)
 
 uint32_t filter_last_number(uint32_t arch)
 {
-	return arch == AUDIT_ARCH_X86_64 ? FILTER_X32_BIT - 1 : UINT32_MAX;
+	if (arch == AUDIT_ARCH_X86_64)
+		return FILTER_X32_BIT - 1;
+	return arch == AUDIT_ARCH_ARM ? FILTER_ARM_PRIVATE - 1 : UINT32_MAX;
 }

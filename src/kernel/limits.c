@@ -13,12 +13,12 @@
 #include "base/str.h"
 #include "kernel/procfs.h"
 
-/* glibc has an enum for the first parameter when _GNU_SOURCE is set, musl an int. */
-static int call_prlimit(pid_t pid, int resource, const struct rlimit *new_limit,
-			struct rlimit *ret_old)
-{
-	return prlimit(pid, (__typeof__(RLIMIT_NOFILE))resource, new_limit, ret_old);
-}
+/* With _GNU_SOURCE glibc has an enum for it, musl an int. */
+#ifdef __GLIBC__
+#define RESOURCE(r) ((enum __rlimit_resource)(r))
+#else
+#define RESOURCE(r) (r)
+#endif
 
 static const char *hint(int resource)
 {
@@ -35,7 +35,7 @@ int limits_raise(pid_t pid, const struct oci_config *c, struct err *err)
 		const struct oci_rlimit *r = &c->process.rlimits[i];
 		struct rlimit l;
 
-		if (call_prlimit(pid, r->resource, NULL, &l) < 0) {
+		if (prlimit(pid, RESOURCE(r->resource), NULL, &l) < 0) {
 			(void)err_sys(err, "read it");
 			return config_wrap(c, r->at, err, "process.rlimits %s", r->name);
 		}
@@ -44,7 +44,7 @@ int limits_raise(pid_t pid, const struct oci_config *c, struct err *err)
 
 		/* The soft limit stays: it is the child's business. */
 		l.rlim_max = r->hard;
-		if (call_prlimit(pid, r->resource, &l, NULL) < 0) {
+		if (prlimit(pid, RESOURCE(r->resource), &l, NULL) < 0) {
 			(void)err_sys(err, "raise the hard limit to %" PRIu64 "%s", r->hard,
 				      hint(r->resource));
 			return config_wrap(c, r->at, err, "process.rlimits %s", r->name);
@@ -59,10 +59,10 @@ static int apply_one(const struct oci_rlimit *r, struct err *err)
 	const struct rlimit want = { .rlim_cur = r->soft, .rlim_max = r->hard };
 	struct rlimit is;
 
-	if (call_prlimit(0, r->resource, &want, NULL) < 0)
+	if (prlimit(0, RESOURCE(r->resource), &want, NULL) < 0)
 		return err_sys(err, "set %" PRIu64 ":%" PRIu64 "%s", r->soft, r->hard,
 			       hint(r->resource));
-	if (call_prlimit(0, r->resource, NULL, &is) < 0)
+	if (prlimit(0, RESOURCE(r->resource), NULL, &is) < 0)
 		return err_sys(err, "read it back");
 
 	/* Kernels before 5.9 turn a soft CPU limit of 0 into 1 second (setrlimit(2)). */

@@ -31,6 +31,10 @@ class Cost:
         self.status, self.wall, self.cpu, self.faults, self.memory = map(int, line.split())
 
 
+class Failed(Exception):
+    """A measured command did not do what it should."""
+
+
 def measured(args, expected=0):
     read, write = os.pipe()
     # Descriptor 3 is where `measure` reports; the shell-free way to put the pipe there.
@@ -46,8 +50,7 @@ def measured(args, expected=0):
         cost = Cost(line) if line else None
         if done.returncode != 0 or cost is None or cost.status != expected:
             err.seek(0)
-            raise SystemExit(f"bench: {' '.join(map(str, args))}: "
-                             f"status {cost and cost.status}\n{err.read()}")
+            raise Failed(f"status {cost and cost.status}: {err.read().strip()}")
     return cost
 
 
@@ -66,6 +69,19 @@ class Runtime:
 
     def run(self, bundle, container):
         return measured(self.command("run", "-b", bundle, container))
+
+    def works(self, bundle):
+        """False, with a note, for one that cannot run this bundle on this machine."""
+        try:
+            self.run(bundle, "try")
+            return True
+        except Failed as reason:
+            print(f"{self.name} cannot run the {bundle.parent.name} bundle here, skipped: {reason}")
+            subprocess.run(list(map(str, self.command("delete", "-f", "try"))), check=False,
+                           capture_output=True)
+            if self.name == "cruntime":
+                raise
+            return False
 
     def lifecycle(self, bundle, container):
         """Costs of the verbs of one container that sleeps; the second one is deleted by force."""
@@ -86,6 +102,9 @@ class Runtime:
 
 class Floor:
     name = "floor"
+
+    def works(self, _bundle):
+        return True
 
     def run(self, bundle, container):
         kind = "docker" if bundle.parent.name == "docker" else "minimal"
@@ -153,6 +172,7 @@ def collect(runtimes, name, config, rounds):
     once = make_bundle(name, config, ["/bin/true"], "true")
     long = make_bundle(name, config, ["/bin/sleep", "1000"], "sleep")
     found = {}
+    runtimes = [r for r in runtimes if r.works(once)]
     for i in range(-2, rounds):
         for runtime in runtimes[i % len(runtimes):] + runtimes[:i % len(runtimes)]:
             costs = {"run": runtime.run(once, f"r{i + 2}"),
@@ -160,7 +180,7 @@ def collect(runtimes, name, config, rounds):
             if i >= 0:  # the first two rounds warm the caches
                 for verb, cost in costs.items():
                     found.setdefault((runtime.name, verb), []).append(cost)
-    return found, once
+    return runtimes, found, once
 
 
 def system_calls(runtime, bundle):
@@ -231,6 +251,15 @@ def find_runtimes(own):
     return runtimes + [Floor()]
 
 
+def newest():
+    """The release binary, unless it is older than the default one."""
+    release, default = SOURCE / "build/release/cruntime", SOURCE / "build/cruntime"
+    if release.exists() and release.stat().st_mtime >= default.stat().st_mtime:
+        return release
+    print("no release binary of these sources (make release): the default one is measured")
+    return default
+
+
 def version(path):
     text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
     return text.splitlines()[0] if text else "?"
@@ -240,9 +269,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("-n", type=int, default=int(os.environ.get("BENCH_ROUNDS", "40")),
                         help="rounds (default 40)")
-    release = SOURCE / "build/release/cruntime"
-    parser.add_argument("--binary", default=str(
-        release if release.exists() else SOURCE / "build/cruntime"))
+    parser.add_argument("--binary", default=str(newest()))
     options = parser.parse_args()
     WORK.mkdir()
     runtimes = find_runtimes(options.binary)
@@ -250,13 +277,13 @@ def main():
           f"load {os.getloadavg()[0]:.1f}, kernel {os.uname().release}")
     for runtime in runtimes[:-1]:
         print(f"  {version(runtime.path)}")
-    names = [r.name for r in runtimes]
     for name, title, config in (("docker", "Docker-like bundle", docker_config()),
                                 ("minimal", "minimal bundle", minimal_config())):
-        found, once = collect(runtimes, name, config, options.n)
+        there, found, once = collect(runtimes, name, config, options.n)
+        names = [r.name for r in there]
         for field in ("wall", "cpu"):
             print_times(found, names, title, field)
-        print_counts(found, names, title, {r.name: system_calls(r, once) for r in runtimes})
+        print_counts(found, names, title, {r.name: system_calls(r, once) for r in there})
 
 
 if __name__ == "__main__":

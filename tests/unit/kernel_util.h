@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernel_util.h - what the tests of the kernel layer share: configs made by hand, bodies that run in a
- * child with namespaces of its own */
+/* kernel_util.h - what the tests of the kernel layer share: configs made by hand, bodies that run
+ * in a child with namespaces of its own */
 #pragma once
 
 #include "base_util.h"
@@ -12,7 +12,10 @@
 #include "oci/config.h"
 
 /* A config that has a document, so that messages can name a position in it. */
-#define CONFIG_BY_HAND { .doc = { .name = "config.json", .text = "{\n}", .len = 3 } }
+#define CONFIG_BY_HAND                                                                             \
+	{                                                                                          \
+		.doc = {.name = "config.json", .text = "{\n}", .len = 3 }                          \
+	}
 
 #define CHILD_SKIPS 77
 
@@ -41,7 +44,8 @@ static inline UNUSED void skip_child(const char *why)
 	_exit(CHILD_SKIPS);
 }
 
-/* Namespaces for a body in a child: FLAGS, inside a new user namespace when the caller is not root. */
+/* Namespaces for a body in a child: FLAGS, inside a new user namespace when the caller is not root.
+ */
 static inline UNUSED void need_namespaces(int flags)
 {
 	if (unshare(flags) == 0)

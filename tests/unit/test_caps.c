@@ -10,11 +10,11 @@
 #include "base/fd.h"
 #include "kernel/caps.h"
 
-#define BIT(cap) (UINT64_C(1) << (cap))
-#define CHOWN BIT(CAP_CHOWN)
-#define KILL BIT(CAP_KILL)
+#define BIT(cap)  (UINT64_C(1) << (cap))
+#define CHOWN     BIT(CAP_CHOWN)
+#define KILL      BIT(CAP_KILL)
 #define NET_ADMIN BIT(CAP_NET_ADMIN)
-#define SETPCAP BIT(CAP_SETPCAP)
+#define SETPCAP   BIT(CAP_SETPCAP)
 
 static struct oci_config config_with(struct oci_caps caps)
 {
@@ -41,9 +41,8 @@ static void absent_capabilities_are_empty_sets(void **state)
 /* I-17, CVE-2022-29162: nothing is invented. */
 static void sets_are_taken_as_they_are(void **state)
 {
-	const struct oci_config c = config_with((struct oci_caps){ .bounding = CHOWN | KILL,
-								   .permitted = KILL | NET_ADMIN,
-								   .effective = KILL });
+	const struct oci_config c = config_with((struct oci_caps){
+		.bounding = CHOWN | KILL, .permitted = KILL | NET_ADMIN, .effective = KILL });
 	struct err err = ERR_INIT;
 	struct caps_plan p;
 	(void)state;
@@ -59,8 +58,8 @@ static void sets_are_taken_as_they_are(void **state)
 /* C-CAP-05 */
 static void effective_but_not_permitted_is_refused(void **state)
 {
-	const struct oci_config c = config_with((struct oci_caps){ .effective = KILL | CHOWN,
-								   .permitted = CHOWN });
+	const struct oci_config c =
+		config_with((struct oci_caps){ .effective = KILL | CHOWN, .permitted = CHOWN });
 	struct err err = ERR_INIT;
 	struct caps_plan p;
 	(void)state;
@@ -100,9 +99,8 @@ static void ambient_needs_permitted_and_inheritable(void **state)
 /* C-CAP-08 */
 static void capabilities_of_newer_kernels_are_left_out(void **state)
 {
-	const struct oci_config c = config_with((struct oci_caps){ .bounding = KILL | BIT(62),
-								   .permitted = KILL | BIT(62),
-								   .effective = BIT(62) });
+	const struct oci_config c = config_with((struct oci_caps){
+		.bounding = KILL | BIT(62), .permitted = KILL | BIT(62), .effective = BIT(62) });
 	struct err err = ERR_INIT;
 	struct caps_plan p;
 	(void)state;
@@ -126,12 +124,11 @@ static void weak_runtime(void)
 	const struct caps_plan weak = { .bounding = KILL | CHOWN | SETPCAP,
 					.permitted = KILL | SETPCAP,
 					.effective = KILL | SETPCAP };
-	const struct oci_config c =
-		config_with((struct oci_caps){ .bounding = all | NET_ADMIN,
-					       .permitted = all,
-					       .effective = all,
-					       .inheritable = CHOWN,
-					       .ambient = CHOWN });
+	const struct oci_config c = config_with((struct oci_caps){ .bounding = all | NET_ADMIN,
+								   .permitted = all,
+								   .effective = all,
+								   .inheritable = CHOWN,
+								   .ambient = CHOWN });
 	struct err err = ERR_INIT;
 	struct caps_plan p;
 

@@ -153,7 +153,7 @@ static uint32_t oracle(const struct filter_profile *p, uint32_t audit, uint32_t 
 	if (!find_arch(p, token, &arch))
 		return x32 && nr == UINT32_MAX ? p->default_action : SECCOMP_RET_KILL_THREAD;
 	if (p->default_action == (SECCOMP_RET_ERRNO | EPERM) && p->newest[arch] >= 0 &&
-	    nr > (uint32_t)p->newest[arch])
+	    nr > (uint32_t)p->newest[arch] && nr <= filter_last_number(token))
 		return SECCOMP_RET_ERRNO | ENOSYS;
 
 	for (size_t i = 0; i < p->n_calls; i++) {

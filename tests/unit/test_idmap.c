@@ -20,7 +20,7 @@ static void ids_are_translated_by_the_entry_that_holds_them(void **state)
 		uint32_t id;
 		int64_t host;
 	} rows[] = {
-		{ 0, 100000 },	  { 9, 100009 }, { 10, -1 },	    { 65534, -1 },
+		{ 0, 100000 },      { 9, 100009 },     { 10, -1 },        { 65534, -1 },
 		{ 4294967289, -1 }, { 4294967290, 5 }, { 4294967293, 8 }, { 4294967294, -1 },
 	};
 	(void)state;
@@ -116,7 +116,9 @@ static void privileged_maps_are_written_at_once(void **state)
 /* Long maps take several pages to read and come back sorted. */
 static void long_map(void)
 {
-	enum { N = 340 };
+	enum {
+		N = 340
+	};
 	static struct oci_id_map map[N];
 	struct err err = ERR_INIT;
 	int end;
@@ -183,7 +185,8 @@ static void foreign_ids(void)
 	become_some_user();
 	REQUIRE(setenv("PATH", "/nowhere", 1) == 0);
 	pid_t pid = make_namespace(&end);
-	REQUIRE(freopen("/dev/null", "w", stderr)); /* of the helper: no such range in /etc/subuid */
+	REQUIRE(freopen("/dev/null", "w",
+			stderr)); /* of the helper: no such range in /etc/subuid */
 	REQUIRE(idmap_write(procfd, pid, &c, &err) < 0);
 	REQUIRE(strstr(err.msg, "linux.uidMappings"));
 	REQUIRE(strstr(err.msg, "newuidmap"));
@@ -221,7 +224,9 @@ static void what_the_kernel_refuses_is_a_failure(void **state)
 
 static void too_much_text(void)
 {
-	enum { N = 340 };
+	enum {
+		N = 340
+	};
 	static struct oci_id_map map[N];
 	struct err err = ERR_INIT;
 	int end;

@@ -7,6 +7,12 @@
 #include "base/fd.h"
 #include "kernel/limits.h"
 
+#ifdef __GLIBC__
+#define RESOURCE(r) ((enum __rlimit_resource)(r))
+#else
+#define RESOURCE(r) (r)
+#endif
+
 static struct oci_config config_with(struct oci_rlimit *r, size_t n)
 {
 	struct oci_config c = CONFIG_BY_HAND;
@@ -32,7 +38,7 @@ static void exact(void)
 	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
 		struct rlimit l;
 
-		REQUIRE(prlimit(0, (__typeof__(RLIMIT_CPU))r[i].resource, NULL, &l) == 0);
+		REQUIRE(prlimit(0, RESOURCE(r[i].resource), NULL, &l) == 0);
 		REQUIRE(l.rlim_cur == r[i].soft && l.rlim_max == r[i].hard);
 	}
 }
@@ -47,10 +53,9 @@ static void limits_are_set_exactly_even_tiny_ones(void **state)
 static void above(void)
 {
 	struct oci_rlimit lower = { .resource = RLIMIT_CORE, .name = "RLIMIT_CORE" };
-	struct oci_rlimit higher = { .resource = RLIMIT_CORE,
-				     .name = "RLIMIT_CORE",
-				     .soft = 1,
-				     .hard = 1 };
+	struct oci_rlimit higher = {
+		.resource = RLIMIT_CORE, .name = "RLIMIT_CORE", .soft = 1, .hard = 1
+	};
 	struct oci_config c = config_with(&lower, 1);
 	struct err err = ERR_INIT;
 

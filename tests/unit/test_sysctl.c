@@ -31,12 +31,18 @@ static void the_first_separator_decides_what_a_dot_means(void **state)
 static void keys_that_leave_their_place_are_refused(void **state)
 {
 	static const char *const keys[] = {
-		"",		".",
-		"/",		"..",
-		"net..ipv4",	".net.ipv4",
-		"net.ipv4.",	"/net/ipv4",
-		"net/",		"net//ipv4",
-		"net/../kernel/pid_max", "net/./ipv4",
+		"",
+		".",
+		"/",
+		"..",
+		"net..ipv4",
+		".net.ipv4",
+		"net.ipv4.",
+		"/net/ipv4",
+		"net/",
+		"net//ipv4",
+		"net/../kernel/pid_max",
+		"net/./ipv4",
 		"net.//.kernel.pid_max", /* becomes net/../kernel/pid_max */
 	};
 	char buf[64];
