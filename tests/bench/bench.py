@@ -43,7 +43,7 @@ def measured(args, expected=0):
     with open(WORK / "stderr", "w+") as err:
         done = subprocess.run([str(MEASURE), *map(str, args)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=err, preexec_fn=place,
-                              pass_fds=(3,), check=False)
+                              pass_fds=(3,), check=False, timeout=60)
         os.close(write)
         with os.fdopen(read) as file:
             line = file.read()
@@ -91,7 +91,10 @@ class Runtime:
         costs["state"] = measured(self.command("state", container))
         pid = self.pid(container)
         costs["kill"] = measured(self.command("kill", container, "KILL"))
+        deadline = time.monotonic() + 10
         while os.path.exists(f"/proc/{pid}"):
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name}: process {pid} is there 10 s after kill")
             time.sleep(0.001)
         costs["delete"] = measured(self.command("delete", container))
         measured(self.command("create", "-b", bundle, container))

@@ -7,6 +7,7 @@
  * of all descendants that have ended by then (we are their subreaper). RSS: of the largest process.
  * A small static program, because a large caller would be slower to leave and would count as the
  * command's own memory. */
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,7 +39,8 @@ int main(int argc, char **argv)
 	pid_t pid;
 	int status;
 
-	if (argc < 2)
+	/* What the command starts must not hold it open. */
+	if (argc < 2 || fcntl(3, F_SETFD, FD_CLOEXEC) < 0)
 		return 125;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	int64_t start = now_ns();
