@@ -58,6 +58,7 @@ struct pump {
 	bool in_line;  /* its last byte ended no line */
 	bool ended;    /* the program; what it wrote is still to be shown */
 	size_t drain;  /* how much of it at most */
+	bool empty;    /* and there is no more of it */
 };
 
 /* More than a terminal holds (kernel: 12 KiB); background processes may write for ever. */
@@ -90,8 +91,10 @@ static bool read_master(int master, struct pump *t)
 {
 	ssize_t n = RETRY(read(master, t->out.data, sizeof(t->out.data)));
 
-	if (n < 0 && errno == EAGAIN)
+	if (n < 0 && errno == EAGAIN) {
+		t->empty = t->ended;
 		return true;
+	}
 	if (n <= 0)
 		return false; /* EIO: no process has it open (pty(7)) */
 	t->out.len = (size_t)n;
@@ -198,19 +201,17 @@ static void pump(struct relay *r, struct pump *t, const struct pollfd fds[POLL_C
 	if (is_full(&t->out)) {
 		if (fds[POLL_STDOUT].revents && !flush(STDOUT_FILENO, &t->out))
 			fd_close(&r->master);
-	} else if (fds[POLL_MASTER].revents & (POLLIN | gone) && !read_master(r->master, t)) {
+	} else if (r->master >= 0 && (t->ended || fds[POLL_MASTER].revents & (POLLIN | gone)) &&
+		   !read_master(r->master, t)) {
 		fd_close(&r->master);
 	}
 }
 
-/* After the program's end: whether all that it wrote has been passed on. */
-static bool is_drained(const struct relay *r, const struct pump *t,
-		       const struct pollfd fds[POLL_COUNT])
+/* After the program's end: whether all that it wrote has been passed on. Asked by reading, not by
+ * poll(2): only a read brings along what is still on its way through the terminal's buffers. */
+static bool is_drained(const struct relay *r, const struct pump *t)
 {
-	if (r->master < 0 || is_full(&t->out))
-		return !is_full(&t->out);
-	/* Was it asked at all? */
-	return fds[POLL_MASTER].fd >= 0 && (!(fds[POLL_MASTER].revents & POLLIN) || t->drain == 0);
+	return !is_full(&t->out) && (r->master < 0 || t->empty || t->drain == 0);
 }
 
 static int loop(struct relay *r, const struct proc *p, bool reap_all, struct err *err)
@@ -226,7 +227,7 @@ static int loop(struct relay *r, const struct proc *p, bool reap_all, struct err
 			return err_sys(err, "wait for the container");
 		}
 		pump(r, &t, fds);
-		if (t.ended && is_drained(r, &t, fds))
+		if (t.ended && is_drained(r, &t))
 			return 0;
 		/* With nobody to forward it to, a signal ends the wait for a reader that is stuck.
 		 */
