@@ -140,7 +140,7 @@ asan: ## the same tests with the address and undefined-behaviour sanitizers
 bench: ## start-up time, compared with crun and runc if they are installed
 	$(Q).ci/deps build demo test bench
 	$(Q)$(MAKE) --no-print-directory all build/bench/floor build/bench/measure
-	-$(Q)[ ! -e build/release/cruntime ] || $(MAKE) --no-print-directory BUILD=release all
+	$(Q)[ ! -e build/release/cruntime ] || $(MAKE) --no-print-directory BUILD=release all
 	$(Q)tests/bench/run
 
 $(O)/tests-are-built: $(BIN) $(UNITS) $(PROBE)

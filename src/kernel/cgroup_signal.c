@@ -132,8 +132,8 @@ static int signal_batch(const struct cgroup *cg, const pid_t *pids, size_t n, in
 {
 	AUTO_ARENA scratch = ARENA_INIT;
 	int fds[BATCH];
-	pid_t *now;
-	size_t n_now;
+	pid_t *now = NULL;
+	size_t n_now = 0;
 	int rc;
 
 	for (size_t i = 0; i < n; i++)
@@ -153,8 +153,8 @@ static int signal_batch(const struct cgroup *cg, const pid_t *pids, size_t n, in
 static int signal_each(const struct cgroup *cg, int sig, size_t *ret_n, struct err *err)
 {
 	AUTO_ARENA scratch = ARENA_INIT;
-	pid_t *pids;
-	size_t n;
+	pid_t *pids = NULL;
+	size_t n = 0;
 
 	if (cgroup_pids(cg, &scratch, &pids, &n, err) < 0)
 		return -1;

@@ -254,13 +254,13 @@ def find_runtimes(own):
     return runtimes + [Floor()]
 
 
-def newest():
-    """The release binary, unless it is older than the default one."""
-    release, default = SOURCE / "build/release/cruntime", SOURCE / "build/cruntime"
-    if release.exists() and release.stat().st_mtime >= default.stat().st_mtime:
+def measured_binary():
+    """The release binary, which `make bench` has brought up to date, if there is one."""
+    release = SOURCE / "build/release/cruntime"
+    if release.exists():
         return release
-    print("no release binary of these sources (make release): the default one is measured")
-    return default
+    print("no release binary (make release): the default one is measured")
+    return SOURCE / "build/cruntime"
 
 
 def version(path):
@@ -272,7 +272,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("-n", type=int, default=int(os.environ.get("BENCH_ROUNDS", "40")),
                         help="rounds (default 40)")
-    parser.add_argument("--binary", default=str(newest()))
+    parser.add_argument("--binary", default=str(measured_binary()))
     options = parser.parse_args()
     WORK.mkdir()
     runtimes = find_runtimes(options.binary)
