@@ -5,6 +5,7 @@
  *   setup    the container around the process; the host is still reachable, by descriptors
  *   process  the process itself: user, capabilities, working directory, executable
  *   launch   tell `create` that all is ready, wait for `start`, last hooks, filter, execve
+ * The last two are for every process of the container, the first one is for its first (I-20).
  * A failing step is named in the message and sent to whoever waits; then the process ends.
  * Everything up to READY fails `create`; what can still fail at `start` is short: startContainer
  * hooks, the filter's load, execve.
@@ -38,5 +39,5 @@ struct init {
 /* Body of the process; never returns to the caller's code. ARG: struct init. */
 int init_main(void *arg);
 
-/* For tests: the order of the steps, names ended by NULL. */
+/* For tests: the steps of the three tables in their order, names ended by NULL. */
 const char *const *init_step_names(void);

@@ -26,6 +26,7 @@ struct plan {
 	struct oci_config *config;            /* owned; const for everybody else */
 	const struct create_options *options; /* lent by the caller of create */
 	const char *id;
+	bool exec;          /* a further process of an existing container, not its first */
 	const char *bundle; /* absolute */
 	int bundlefd;       /* owned: O_PATH; working directory of hooks */
 	int procfd;         /* owned: trusted procfs (kernel/procfs.h) */

@@ -54,9 +54,14 @@ static bool has_container_hooks(const struct plan *p)
 	return p->config->hooks[HOOK_CREATE_CONTAINER].n;
 }
 
+static bool is_init(const struct plan *p)
+{
+	return !p->exec;
+}
+
 static bool has_start_hooks(const struct plan *p)
 {
-	return p->config->hooks[HOOK_START_CONTAINER].n;
+	return is_init(p) && p->config->hooks[HOOK_START_CONTAINER].n;
 }
 
 static bool has_process(const struct plan *p)
@@ -192,8 +197,8 @@ static int step_exec(struct init *in, struct err *err)
  */
 
 /* clang-format off */
-static const struct step steps[] = {
-	/* setup: the host is still reachable, by descriptors */
+/* Only of the first process: the host is still reachable, by descriptors. */
+static const struct step setup_steps[] = {
 	{ "signals",            "the caller's mask and dispositions stay outside", NULL,    step_signals        },
 	{ "namespaces",         "config-linux.md#namespaces",         NULL,                 step_namespaces     },
 	{ "user namespace",     "config-linux.md#user-namespace-mappings", wants_user_ns,   step_become_root    },
@@ -211,8 +216,10 @@ static const struct step steps[] = {
 	{ "pivot root",         "config.md#root",                     NULL,                 step_pivot          },
 	{ "sysctl",             "config-linux.md#sysctl; before read-only paths hide it", has_sysctl, step_sysctl },
 	{ "protection",         "readonlyPaths, maskedPaths, root.readonly", NULL,          step_protect        },
+};
 
-	/* process */
+/* The process itself: the same for every process of the container (I-20). */
+static const struct step process_steps[] = {
 	{ "descriptors",        "nothing of the host stays open",     NULL,                 step_descriptors    },
 	{ "standard streams",   "the user may reopen them",           wants_plain_stdio,    step_stdio          },
 	{ "home",               "HOME from the image when unset",     lacks_home,           step_home           },
@@ -223,10 +230,11 @@ static const struct step steps[] = {
 	{ "directory as user",  "root may be locked out of it",       has_process,          step_cwd_as_user    },
 	{ "no new privileges",  "config.md#linux-process",            has_no_new_privs,     step_no_new_privs   },
 	{ "executable",         "looked up as the final user",        has_process,          step_executable     },
+};
 
-	/* launch */
+static const struct step launch_steps[] = {
 	{ "ready",              "create returns here",                NULL,                 step_ready          },
-	{ "wait for start",     "runtime.md#start",                   NULL,                 step_wait           },
+	{ "wait for start",     "runtime.md#start",                   is_init,              step_wait           },
 	{ "startContainer",     "hooks, in the container",            has_start_hooks,      step_start_hooks    },
 	{ "rlimits",            "exact values, nothing of ours follows", has_rlimits,       step_rlimits        },
 	{ "launch",             "last message to start",              NULL,                 step_launch         },
@@ -235,19 +243,41 @@ static const struct step steps[] = {
 };
 /* clang-format on */
 
+/* A table and its length. */
+struct walk {
+	const struct step *steps;
+	size_t n;
+};
+
+#define WALK(table)                                                                                \
+	{                                                                                          \
+		(table), ARRAY_LEN(table)                                                          \
+	}
+
+static const struct walk init_walk[] = {
+	WALK(setup_steps),
+	WALK(process_steps),
+	WALK(launch_steps),
+};
+
+#define N_INIT_STEPS (ARRAY_LEN(setup_steps) + ARRAY_LEN(process_steps) + ARRAY_LEN(launch_steps))
+
 const char *const *init_step_names(void)
 {
-	static const char *names[ARRAY_LEN(steps) + 1];
+	static const char *names[N_INIT_STEPS + 1];
+	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
-		names[i] = steps[i].name;
+	for (size_t t = 0; t < ARRAY_LEN(init_walk); t++) {
+		for (size_t i = 0; i < init_walk[t].n; i++)
+			names[n++] = init_walk[t].steps[i].name;
+	}
 	return names;
 }
 
-static int walk(struct init *in, struct err *err)
+static int walk(const struct walk *w, struct init *in, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		const struct step *s = &steps[i];
+	for (size_t i = 0; i < w->n; i++) {
+		const struct step *s = &w->steps[i];
 		if (s->wanted && !s->wanted(in->plan))
 			continue;
 		log_debug("step '%s'", s->name);
@@ -255,6 +285,15 @@ static int walk(struct init *in, struct err *err)
 			log_debug("step '%s' failed", s->name);
 			return -1;
 		}
+	}
+	return 0;
+}
+
+static int walk_all(struct init *in, struct err *err)
+{
+	for (size_t t = 0; t < ARRAY_LEN(init_walk); t++) {
+		if (walk(&init_walk[t], in, err) < 0)
+			return -1;
 	}
 	return err_set(err, ERR_BUG, "execve returned without a failure");
 }
@@ -269,7 +308,7 @@ int init_main(void *arg)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		err_sys(&err, "set the parent death signal");
 	else if (sync_expect(in->sync, SYNC_GO, &err) == 0)
-		(void)!walk(in, &err);
+		(void)!walk_all(in, &err);
 	sync_send_failure(in->start >= 0 ? in->start : in->sync, &err);
 	return 1;
 }
