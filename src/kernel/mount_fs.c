@@ -370,6 +370,16 @@ static int bind_host_sysfs(const struct mount_plan *p, int *ret_fd, struct err *
 	return 0;
 }
 
+/* Copied first: the owners in the file system are then those of the image, and the maps concern
+ * what is seen, as for a bind. */
+static int fill_and_map(const struct mount_plan *p, int mount, int targetfd, struct err *err)
+{
+	if (p->config->options.tmpcopyup && copyup(targetfd, mount, err) < 0)
+		return -1;
+
+	return mount_map(p, mount, err);
+}
+
 int mount_make_fs(const struct oci_config *c, const struct mount_plan *p,
 		  const struct mount_context *ctx, int targetfd, const struct stat *target,
 		  int *ret_fd, struct err *err)
@@ -386,7 +396,7 @@ int mount_make_fs(const struct oci_config *c, const struct mount_plan *p,
 	}
 	if (label_root(c, p, mount, err) < 0 || set_propagation(p, mount, err) < 0)
 		return -1;
-	if (p->config->options.tmpcopyup && copyup(targetfd, mount, err) < 0)
+	if (fill_and_map(p, mount, targetfd, err) < 0)
 		return -1;
 
 	*ret_fd = fd_take(&mount);

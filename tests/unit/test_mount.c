@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ns_util.h"
 
+#include "kernel/idmap.h"
+
 static void make_host_tree(void)
 {
 	assert_int_equal(mkdir("src", 0755), 0);
@@ -9,6 +11,10 @@ static void make_host_tree(void)
 	write_file_at(AT_FDCWD, "src/file", "content");
 	write_file_at(AT_FDCWD, "file", "content");
 }
+
+#define MAPS                                                                                       \
+	"'uidMappings': [{'containerID': 0, 'hostID': 5000, 'size': 10}],"                         \
+	"'gidMappings': [{'containerID': 0, 'hostID': 6000, 'size': 10}]"
 
 /* ---- binds --------------------------------------------------------------------------------- */
 
@@ -240,7 +246,10 @@ static void bad_mounts_are_refused_with_the_reason(void **state)
 		{ "{'destination': '/c', 'type': 'cgroup', 'options': ['ro']}",
 		  "no cgroup of its own" },
 		{ "{'destination': '/x', 'source': '/tmp', 'options': ['bind', 'idmap']}",
-		  "not supported yet" },
+		  "needs mappings for both" },
+		{ "{'destination': '/x', 'source': '/proc/sys', 'options': ['bind', 'idmap']," MAPS
+		  "}",
+		  "(type 'proc') cannot be id-mapped" },
 	};
 
 	(void)state;
@@ -253,6 +262,51 @@ static void bad_mounts_are_refused_with_the_reason(void **state)
 		contain_fails(&k, cases[i].fragment);
 		contain_fails(&k, "mounts[0]");
 	}
+}
+
+/* ---- id-mapped mounts ----------------------------------------------------------------------- */
+
+/* Makes SRC an id-mapped mount; false when its file system cannot be one. */
+static bool map_source(const char *src)
+{
+	static const struct oci_id_map map[] = { { .container_id = 0, .host_id = 7, .size = 1 } };
+	const struct idmap_pair pair = { map, map, 1, 1 };
+	AUTO_ARENA a = ARENA_INIT;
+	struct idmap_ns *list = NULL;
+	struct err err = ERR_INIT;
+	int fd = -1;
+
+	AUTO_FD procfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(idmap_ns_get(&list, &pair, procfd, &a, &fd, &err), 0);
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)fd };
+	AUTO_FD tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	assert_true(tree >= 0);
+	bool mapped = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) == 0;
+	if (mapped)
+		assert_int_equal(sys_move_mount(tree, "", AT_FDCWD, src, MOVE_MOUNT_F_EMPTY_PATH),
+				 0);
+	idmap_ns_done(&list);
+
+	return mapped;
+}
+
+/* C-MOUNT-31: the kernel changes no map; the message tells it from a lack of rights */
+static void source_that_is_mapped_already_is_refused(void **state)
+{
+	(void)state;
+	needs_namespaces();
+	make_host_tree();
+	if (!map_source("src")) {
+		print_message("this kernel cannot id-map a tmpfs\n");
+		skip();
+	}
+	const struct contained k = {
+		.mounts = "{'destination': '/x', 'source': 'src', 'options': ['bind', 'idmap']," MAPS
+			  "}",
+	};
+
+	contain_fails(&k, "the source is id-mapped already");
+	contain_fails(&k, "mounts[0] '/x' (config.json:1:");
 }
 
 /* ---- targets ------------------------------------------------------------------------------- */
@@ -596,6 +650,7 @@ int main(void)
 		NS_TEST(missing_source_names_mount_and_position),
 		NS_TEST(changed_source_is_refused),
 		NS_TEST(bad_mounts_are_refused_with_the_reason),
+		NS_TEST(source_that_is_mapped_already_is_refused),
 		NS_TEST(links_in_the_image_lead_nowhere_else),
 		NS_TEST(proc_cannot_be_faked),
 		NS_TEST(proc_files_of_the_list_can_be_covered),
