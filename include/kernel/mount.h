@@ -48,6 +48,9 @@ struct mount_context {
 	uint64_t root_dev, root_ino; /* of the container's root, which is no target (C-MOUNT-04) */
 };
 
+/* Refuses linux.mountLabel on a host without SELinux (C-MASK-11, D-28). */
+int mount_label_check(const struct oci_config *c, struct err *err) MUST_CHECK;
+
 /* What all mounts of a config are planned with. */
 struct mount_request {
 	const struct oci_config *config;

@@ -25,6 +25,13 @@ int mount_plan_maps(const struct mount_request *r, struct mount_plan *p, struct 
 /* Gives the detached MOUNT of P its maps, if it has any. */
 int mount_map(const struct mount_plan *p, int mount, struct err *err) MUST_CHECK;
 
+/* Whether the new file system of P gets the option context= (C-MASK-11). */
+bool mount_takes_context(const struct oci_config *c, const struct mount_plan *p);
+
+/* Labels the new file system MOUNT where it could not be told before, and reads the label back. */
+int mount_label(const struct oci_config *c, const struct mount_plan *p, int mount,
+		struct err *err) MUST_CHECK;
+
 /* Attributes of a mount that was never visible to anybody: what options and recursive options add
  * up to, without MOUNT_ATTR_RDONLY if that comes later. */
 uint64_t mount_fresh_attrs(const struct mount_plan *p);

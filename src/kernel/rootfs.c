@@ -117,6 +117,8 @@ int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct ro
 		},
 	};
 
+	if (mount_label_check(c, err) < 0)
+		return -1;
 	if (!c->has_root || !c->root_path)
 		return err_set(err, ERR_CONFIG, "root.path is missing");
 	if (plan_root(ret, r, a, err) < 0) {

@@ -282,11 +282,6 @@ static uint32_t find_selinux(const struct oci_config *c)
 	return c->process.selinux_label ? c->process.selinux_at : 0;
 }
 
-static uint32_t find_mount_label(const struct oci_config *c)
-{
-	return c->linux_.mount_label ? c->linux_.mount_label_at : 0;
-}
-
 static uint32_t find_net_devices(const struct oci_config *c)
 {
 	return c->linux_.n_net_devices > 0 ? c->linux_.net_devices[0].at : 0;
@@ -352,7 +347,6 @@ static const struct unsupported {
 	{ "process.execCPUAffinity",        find_cpu_affinity },
 	{ "process.apparmorProfile",        find_apparmor },
 	{ "process.selinuxLabel",           find_selinux },
-	{ "linux.mountLabel",               find_mount_label },
 	{ "linux.netDevices",               find_net_devices },
 	{ "linux.intelRdt",                 find_intel_rdt },
 	{ "linux.memoryPolicy",             find_memory_policy },

@@ -583,7 +583,6 @@ static void fields_not_applied_yet_are_refused(void **state)
 		{ IN_PROCESS, "\"execCPUAffinity\":{}", "" },
 		{ IN_PROCESS, "\"apparmorProfile\":\"p\"", "process.apparmorProfile: not supported yet" },
 		{ IN_PROCESS, "\"selinuxLabel\":\"l\"", "process.selinuxLabel: not supported yet" },
-		{ IN_LINUX, "\"mountLabel\":\"l\"", "linux.mountLabel: not supported yet" },
 		{ IN_LINUX, "\"mountLabel\":\"\"", "" },
 		{ IN_LINUX, "\"netDevices\":{\"eth0\":{}}", "linux.netDevices: not supported yet" },
 		{ IN_LINUX, "\"netDevices\":{}", "" },
