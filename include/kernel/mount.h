@@ -6,7 +6,7 @@
  * of the tree (open_tree OPEN_TREE_CLONE), from the caller's mount namespace, where a 0700 parent
  *   directory or a user namespace cannot be in the way (C-MOUNT-41), and gives it all attributes.
  *   Without privilege the child repeats the open in its own mount namespace and compares device and
- *   inode.
+ *   inode. Id-mapped mounts need the privilege (see mount_map.c).
  * apply: file systems are built detached (fsopen, fsconfig, fsmount), get all attributes and their
  *   propagation before they are visible, and are attached by move_mount onto a target descriptor
  * that was resolved beneath the root exactly once (I-01, I-02). No string is looked up twice. */
@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/err.h"
+#include "kernel/idmap.h"
 #include "oci/config.h"
 
 struct mount_plan {
@@ -29,6 +30,7 @@ struct mount_plan {
 	bool source_is_dir;
 	uint64_t source_dev, source_ino; /* what the child must find again when it opens by path */
 	const char *source_path; /* absolute; relative ones are relative to the bundle (D-25) */
+	int maps; /* lent: user namespace with the maps of an id-mapped mount, or -1 */
 	bool is_bind;
 	bool is_cgroup;        /* type cgroup or cgroup2 */
 	const char *target;    /* the destination, normalised */
@@ -46,9 +48,24 @@ struct mount_context {
 	uint64_t root_dev, root_ino; /* of the container's root, which is no target (C-MOUNT-04) */
 };
 
-/* BUNDLEFD resolves relative sources. Messages name mounts[i] and the position in config.json. */
-int mount_plan_build(const struct oci_config *c, size_t index, int bundlefd, const char *bundle,
-		     struct arena *a, struct mount_plan *ret, struct err *err) MUST_CHECK;
+/* Refuses linux.mountLabel on a host without SELinux (C-MASK-11, D-28). */
+int mount_label_check(const struct oci_config *c, struct err *err) MUST_CHECK;
+
+/* What all mounts of a config are planned with. */
+struct mount_request {
+	const struct oci_config *config;
+	int bundlefd;       /* lent: relative sources are below it */
+	const char *bundle; /* absolute */
+	int procfd;         /* lent: trusted procfs */
+	int user_ns;        /* lent: the user namespace that the container joins, or -1 */
+	struct arena *arena;
+	struct idmap_ns **maps; /* of all mounts; must live as long as the plans */
+};
+
+/* Messages name mounts[i] and the position in config.json. An id-mapped bind gets its maps here,
+ * before anybody can see it: the kernel allows it at no other time. */
+int mount_plan_build(const struct mount_request *r, size_t index, struct mount_plan *ret,
+		     struct err *err) MUST_CHECK;
 /* For a mount of type cgroup without a cgroup namespace: its tree becomes a copy of the container's
  * cgroup directory. Does nothing when the caller lacks the privilege. */
 int mount_plan_cgroup(const struct oci_config *c, struct mount_plan *p, int cgroup_dirfd,

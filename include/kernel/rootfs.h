@@ -33,6 +33,7 @@ struct rootfs_plan {
 	struct mount_context context; /* filled by plan_build and rootfs_plan_cgroup() */
 	struct mount_plan *mounts;
 	size_t n_mounts;
+	struct idmap_ns *maps; /* owned: of the id-mapped mounts */
 	int *late; /* n_mounts numbers of the child's: mounts that become read-only at the end */
 };
 
@@ -40,6 +41,8 @@ struct rootfs_request {
 	const struct oci_config *config;
 	int bundlefd;
 	const char *bundle; /* absolute */
+	int procfd;         /* trusted procfs (kernel/procfs.h) */
+	int user_ns;        /* the user namespace that the container joins, or -1 */
 	bool no_pivot;
 };
 

@@ -98,7 +98,7 @@ struct oci_mount_options {
 	bool recursive; /* rbind */
 	bool remount;
 	bool tmpcopyup;
-	bool idmap, ridmap;
+	bool idmap, ridmap; /* at most one: the later has won */
 	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_x of the mount itself */
 	uint64_t rattr_set,
 		rattr_clear;   /* the same, recursive (rro, rnosuid, …). A later recursive
@@ -383,6 +383,13 @@ struct config_table {
 	const struct json_field *fields;
 };
 extern const struct config_table config_tables[];
+
+/* True when the mount shows its files with other owners (C-MOUNT-31, C-MOUNT-35: mappings count also
+ * without the option). Empty mappings without the option are an older engine's "none". */
+static inline bool config_mount_is_mapped(const struct oci_mount *m)
+{
+	return m->options.idmap || m->options.ridmap || m->n_uid_map > 0 || m->n_gid_map > 0;
+}
 
 /* True when namespace NS is listed without a path (a new one), or with one. */
 static inline bool config_ns_new(const struct oci_config *c, enum oci_ns ns)

@@ -183,14 +183,16 @@ static int check_filter(const struct plan *p, struct err *err)
 
 static int build_kernel_parts(struct plan *p, struct err *err)
 {
-	const struct rootfs_request rootfs = { .config = p->config,
-					       .bundlefd = p->bundlefd,
-					       .bundle = p->bundle,
-					       .no_pivot = p->options->no_pivot };
+	struct rootfs_request rootfs = { .config = p->config,
+					 .bundlefd = p->bundlefd,
+					 .bundle = p->bundle,
+					 .procfd = p->procfd,
+					 .no_pivot = p->options->no_pivot };
 
 	if (ns_plan_build(p->config, &p->ns, err) < 0 ||
 	    sysctl_check(p->config, p->ns.own, err) < 0)
 		return -1;
+	rootfs.user_ns = p->ns.join[OCI_NS_USER];
 	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;
 	if (caps_plan_build(p->config, p->user_ns, &p->caps, err) < 0 ||
 	    filter_compile(p->config, &p->arena, &p->filter, err) < 0 || check_filter(p, err) < 0 ||

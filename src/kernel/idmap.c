@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -14,7 +15,9 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/proc.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "kernel/procfs.h"
 
 /* The kernel prints up to 340 lines of 33 bytes (user_namespaces(7)). */
@@ -294,4 +297,122 @@ int64_t idmap_to_host(const struct oci_id_map *map, size_t n, uint32_t id)
 	}
 
 	return -1;
+}
+
+/* ---- user namespaces that only hold maps ---------------------------------------------------- */
+
+static int write_pair(int procfd, pid_t pid, const struct idmap_pair *pair, struct err *err)
+{
+	const struct target uids = { procfd, pid, pair->uid, pair->n_uid };
+	const struct target gids = { procfd, pid, pair->gid, pair->n_gid };
+
+	if (write_direct(&uids, &uid_kind, err) < 0 || verify(&uids, &uid_kind, err) < 0)
+		return err_wrap(err, "uidMappings");
+	if (write_direct(&gids, &gid_kind, err) < 0 || verify(&gids, &gid_kind, err) < 0)
+		return err_wrap(err, "gidMappings");
+
+	return 0;
+}
+
+static int open_user_ns(int procfd, pid_t pid, int *ret_fd, struct err *err)
+{
+	char name[FILE_NAME_MAX + sizeof("ns/user")];
+
+	/* A link of the kernel's own, which procfs_open_file() would not follow. */
+	(void)snprintf(name, sizeof(name), "%d/ns/user", (int)pid);
+	int fd = openat(procfd, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "open '/proc/%s'", name);
+
+	*ret_fd = fd;
+	return 0;
+}
+
+/* A process in a new user namespace that ends when *ret_end is closed, also by our death. */
+static int spawn_holder(struct proc *ret, int *ret_end, struct err *err)
+{
+	struct clone_args args = {
+		.flags = CLONE_NEWUSER | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&ret->pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	int ends[2];
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(err, "make a pipe");
+
+	AUTO_FD in = ends[0];
+	AUTO_FD out = ends[1];
+	ret->pid = sys_clone3(&args);
+	if (ret->pid == 0) {
+		fd_close(&out); /* else our own copy would hide the runtime's end */
+		_exit(RETRY(read(in, &byte, 1)) != 0);
+	}
+	if (ret->pid < 0)
+		return err_sys(err, "make a user namespace for the maps");
+
+	*ret_end = fd_take(&out);
+	return 0;
+}
+
+static int make_ns(const struct idmap_pair *pair, int procfd, int *ret_fd, struct err *err)
+{
+	AUTO_PROC holder = PROC_INIT;
+	AUTO_FD end = -1;
+
+	if (spawn_holder(&holder, &end, err) < 0)
+		return -1;
+
+	int rc = write_pair(procfd, holder.pid, pair, err);
+	if (rc == 0)
+		rc = open_user_ns(procfd, holder.pid, ret_fd, err);
+	fd_close(&end);
+	(void)!proc_reap(&holder); /* ECHILD: the caller ignores SIGCHLD; it has ended all the same */
+
+	return rc;
+}
+
+static bool same_map(const struct oci_id_map *a, size_t n_a, const struct oci_id_map *b, size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++) {
+		if (a[i].container_id != b[i].container_id || a[i].host_id != b[i].host_id ||
+		    a[i].size != b[i].size)
+			return false;
+	}
+
+	return true;
+}
+
+int idmap_ns_get(struct idmap_ns **list, const struct idmap_pair *pair, int procfd, struct arena *a,
+		 int *ret_fd, struct err *err)
+{
+	for (struct idmap_ns *n = *list; n; n = n->next) {
+		if (same_map(n->pair.uid, n->pair.n_uid, pair->uid, pair->n_uid) &&
+		    same_map(n->pair.gid, n->pair.n_gid, pair->gid, pair->n_gid)) {
+			*ret_fd = n->fd;
+			return 0;
+		}
+	}
+
+	struct idmap_ns *n = ARENA_NEW(a, struct idmap_ns, 1);
+	if (!n)
+		return err_oom(err);
+	if (make_ns(pair, procfd, &n->fd, err) < 0)
+		return -1;
+	n->pair = *pair;
+	n->next = *list;
+	*list = n;
+
+	*ret_fd = n->fd;
+	return 0;
+}
+
+void idmap_ns_done(struct idmap_ns **list)
+{
+	for (struct idmap_ns *n = *list; n; n = n->next)
+		fd_close(&n->fd);
+	*list = NULL;
 }

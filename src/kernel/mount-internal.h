@@ -19,6 +19,19 @@ int mount_change(int fd, bool all, uint64_t set, uint64_t clear, uint64_t propag
 /* Gives the detached copy TREE of a bind source the attributes and the propagation of P. */
 int mount_dress_tree(const struct mount_plan *p, int tree, struct err *err) MUST_CHECK;
 
+/* Finds the maps of an id-mapped mount: p->maps. Others are left alone. */
+int mount_plan_maps(const struct mount_request *r, struct mount_plan *p, struct err *err) MUST_CHECK;
+
+/* Gives the detached MOUNT of P its maps, if it has any. */
+int mount_map(const struct mount_plan *p, int mount, struct err *err) MUST_CHECK;
+
+/* Whether the new file system of P gets the option context= (C-MASK-11). */
+bool mount_takes_context(const struct oci_config *c, const struct mount_plan *p);
+
+/* Labels the new file system MOUNT where it could not be told before, and reads the label back. */
+int mount_label(const struct oci_config *c, const struct mount_plan *p, int mount,
+		struct err *err) MUST_CHECK;
+
 /* Attributes of a mount that was never visible to anybody: what options and recursive options add
  * up to, without MOUNT_ATTR_RDONLY if that comes later. */
 uint64_t mount_fresh_attrs(const struct mount_plan *p);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -191,27 +190,6 @@ static bool superblock_knows_read_only(const struct mount_plan *p)
 	return (mount_fresh_attrs(p) & MOUNT_ATTR_RDONLY) != 0;
 }
 
-/* SELinux keeps out of proc and sysfs; mqueue takes its label afterwards, cgroup has its own. */
-static bool takes_context(const struct oci_config *c, const struct mount_plan *p)
-{
-	return c->linux_.mount_label && !p->is_cgroup && !is_type(p, "proc") &&
-	       !is_type(p, "sysfs") && !is_type(p, "mqueue") && !has_data(p, "context");
-}
-
-static int label_root(const struct oci_config *c, const struct mount_plan *p, int mount,
-		      struct err *err)
-{
-	if (!c->linux_.mount_label || !is_type(p, "mqueue"))
-		return 0;
-
-	AUTO_FD fd = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsetxattr(fd, "security.selinux", c->linux_.mount_label,
-				strlen(c->linux_.mount_label) + 1, 0) < 0)
-		return err_sys(err, "label it '%s'", c->linux_.mount_label);
-
-	return 0;
-}
-
 static int open_fs(const struct mount_plan *p, const char *type, int *ret_fd, struct err *err)
 {
 	int fd = sys_fsopen(type, FSOPEN_CLOEXEC);
@@ -253,7 +231,8 @@ static int create_fs(const struct oci_config *c, const struct mount_plan *p, con
 		return -1;
 	if (superblock_knows_read_only(p) && set_flag(fsfd, "ro", err) < 0)
 		return -1;
-	if (takes_context(c, p) && set_string(fsfd, "context", c->linux_.mount_label, err) < 0)
+	if (mount_takes_context(c, p) &&
+	    set_string(fsfd, "context", c->linux_.mount_label, err) < 0)
 		return -1;
 	if (sys_fsconfig(fsfd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return fail_create(p, fsfd, err, what);
@@ -370,6 +349,16 @@ static int bind_host_sysfs(const struct mount_plan *p, int *ret_fd, struct err *
 	return 0;
 }
 
+/* Copied first: the owners in the file system are then those of the image, and the maps concern
+ * what is seen, as for a bind. */
+static int fill_and_map(const struct mount_plan *p, int mount, int targetfd, struct err *err)
+{
+	if (p->config->options.tmpcopyup && copyup(targetfd, mount, err) < 0)
+		return -1;
+
+	return mount_map(p, mount, err);
+}
+
 int mount_make_fs(const struct oci_config *c, const struct mount_plan *p,
 		  const struct mount_context *ctx, int targetfd, const struct stat *target,
 		  int *ret_fd, struct err *err)
@@ -384,9 +373,9 @@ int mount_make_fs(const struct oci_config *c, const struct mount_plan *p,
 			return bind_host_sysfs(p, ret_fd, err);
 		return -1;
 	}
-	if (label_root(c, p, mount, err) < 0 || set_propagation(p, mount, err) < 0)
+	if (mount_label(c, p, mount, err) < 0 || set_propagation(p, mount, err) < 0)
 		return -1;
-	if (p->config->options.tmpcopyup && copyup(targetfd, mount, err) < 0)
+	if (fill_and_map(p, mount, targetfd, err) < 0)
 		return -1;
 
 	*ret_fd = fd_take(&mount);

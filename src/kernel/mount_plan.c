@@ -148,6 +148,8 @@ static int open_source(struct mount_plan *p, int bundlefd, struct err *err)
 	AUTO_FD tree = mount_clone(bundlefd, m->source, m->options.recursive);
 	if (tree < 0 && errno != EPERM)
 		return fail_clone(m->source, m->options.recursive, err);
+	if (tree < 0 && p->maps >= 0)
+		return err_sys(err, "id-mapped mounts need CAP_SYS_ADMIN on the host");
 
 	AUTO_FD path = -1;
 	if (tree < 0) {
@@ -157,7 +159,7 @@ static int open_source(struct mount_plan *p, int bundlefd, struct err *err)
 	}
 	if (fstat(tree >= 0 ? tree : path, &st) < 0)
 		return err_sys(err, "look at '%s'", m->source);
-	if (tree >= 0 && mount_dress_tree(p, tree, err) < 0)
+	if (tree >= 0 && (mount_dress_tree(p, tree, err) < 0 || mount_map(p, tree, err) < 0))
 		return -1;
 
 	p->source_is_dir = S_ISDIR(st.st_mode);
@@ -169,8 +171,7 @@ static int open_source(struct mount_plan *p, int bundlefd, struct err *err)
 	return 0;
 }
 
-static int plan_bind(struct mount_plan *p, int bundlefd, const char *bundle, struct arena *a,
-		     struct err *err)
+static int plan_bind(struct mount_plan *p, const struct mount_request *r, struct err *err)
 {
 	const struct oci_mount *m = p->config;
 
@@ -182,12 +183,12 @@ static int plan_bind(struct mount_plan *p, int bundlefd, const char *bundle, str
 
 	p->source_path = m->source;
 	if (m->source[0] != '/') {
-		p->source_path = arena_printf(a, "%s/%s", bundle, m->source);
+		p->source_path = arena_printf(r->arena, "%s/%s", r->bundle, m->source);
 		if (!p->source_path)
 			return err_oom(err);
 	}
 
-	return open_source(p, bundlefd, err);
+	return open_source(p, r->bundlefd, err);
 }
 
 /* Files of /proc that managers bind views of their own onto (lxcfs; C-MOUNT-05). */
@@ -250,8 +251,7 @@ static int check_proc(struct mount_plan *p, struct err *err)
 	return err_set(err, ERR_CONFIG, "only a proc file system may be mounted on '/proc'");
 }
 
-static int plan_mount(struct mount_plan *p, int bundlefd, const char *bundle, struct arena *a,
-		      struct err *err)
+static int plan_mount(struct mount_plan *p, const struct mount_request *r, struct err *err)
 {
 	const struct oci_mount *m = p->config;
 	char clean[PATH_MAX];
@@ -260,13 +260,13 @@ static int plan_mount(struct mount_plan *p, int bundlefd, const char *bundle, st
 		return err_set(err, ERR_CONFIG, "a destination may not contain '..'");
 	if (strcmp(clean, "/") == 0)
 		return err_set(err, ERR_CONFIG, "the container's root is no place for a mount");
-	p->target = arena_strdup(a, clean);
+	p->target = arena_strdup(r->arena, clean);
 	if (!p->target)
 		return err_oom(err);
 
 	p->is_dev = strcmp(clean, "/dev") == 0;
-	if (m->options.idmap || m->options.ridmap || m->has_uid_map || m->has_gid_map)
-		return err_set(err, ERR_CONFIG, "mapped mounts are not supported yet");
+	if (mount_plan_maps(r, p, err) < 0)
+		return -1;
 	if (m->options.tmpcopyup &&
 	    (m->options.bind || m->options.remount || !m->type || strcmp(m->type, "tmpfs") != 0))
 		return err_set(err, ERR_CONFIG, "option 'tmpcopyup' is for a new tmpfs");
@@ -274,7 +274,7 @@ static int plan_mount(struct mount_plan *p, int bundlefd, const char *bundle, st
 		return 0;
 	if (m->options.bind) {
 		p->is_bind = true;
-		return plan_bind(p, bundlefd, bundle, a, err);
+		return plan_bind(p, r, err);
 	}
 	if (!m->type)
 		return err_set(err, ERR_CONFIG, "a type, or the option 'bind', is missing");
@@ -287,17 +287,19 @@ static int plan_mount(struct mount_plan *p, int bundlefd, const char *bundle, st
 	return 0;
 }
 
-int mount_plan_build(const struct oci_config *c, size_t index, int bundlefd, const char *bundle,
-		     struct arena *a, struct mount_plan *ret, struct err *err)
+int mount_plan_build(const struct mount_request *r, size_t index, struct mount_plan *ret,
+		     struct err *err)
 {
-	const struct oci_mount *m = &c->mounts[index];
+	const struct oci_mount *m = &r->config->mounts[index];
 
-	*ret = (struct mount_plan){ .config = m, .index = index, .tree = -1, .source = -1 };
-	if (plan_mount(ret, bundlefd, bundle, a, err) == 0 && check_proc(ret, err) == 0)
+	*ret = (struct mount_plan){
+		.config = m, .index = index, .tree = -1, .source = -1, .maps = -1
+	};
+	if (plan_mount(ret, r, err) == 0 && check_proc(ret, err) == 0)
 		return 0;
 	mount_plan_done(ret);
 
-	return config_wrap(c, m->at, err, "mounts[%zu] '%s'", index, m->destination);
+	return config_wrap(r->config, m->at, err, "mounts[%zu] '%s'", index, m->destination);
 }
 
 int mount_plan_cgroup(const struct oci_config *c, struct mount_plan *p, int cgroup_dirfd,

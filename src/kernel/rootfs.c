@@ -71,6 +71,15 @@ static int plan_mounts(struct rootfs_plan *p, const struct rootfs_request *r, st
 		       struct err *err)
 {
 	const struct oci_config *c = r->config;
+	const struct mount_request request = {
+		.config = c,
+		.bundlefd = r->bundlefd,
+		.bundle = r->bundle,
+		.procfd = r->procfd,
+		.user_ns = r->user_ns,
+		.arena = a,
+		.maps = &p->maps,
+	};
 
 	if (c->n_mounts > 0 && !p->new_mount_ns)
 		return config_fail(c, c->mounts[0].at, err,
@@ -81,7 +90,7 @@ static int plan_mounts(struct rootfs_plan *p, const struct rootfs_request *r, st
 	if (!p->mounts || !p->late)
 		return err_oom(err);
 	for (size_t i = 0; i < c->n_mounts; i++) {
-		if (mount_plan_build(c, i, r->bundlefd, r->bundle, a, &p->mounts[i], err) < 0)
+		if (mount_plan_build(&request, i, &p->mounts[i], err) < 0)
 			return -1;
 		p->late[i] = -1;
 		p->n_mounts++;
@@ -108,6 +117,8 @@ int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct ro
 		},
 	};
 
+	if (mount_label_check(c, err) < 0)
+		return -1;
 	if (!c->has_root || !c->root_path)
 		return err_set(err, ERR_CONFIG, "root.path is missing");
 	if (plan_root(ret, r, a, err) < 0) {
@@ -143,6 +154,7 @@ void rootfs_plan_done(struct rootfs_plan *p)
 	for (size_t i = 0; i < p->n_mounts; i++)
 		mount_plan_done(&p->mounts[i]);
 	p->n_mounts = 0;
+	idmap_ns_done(&p->maps);
 	fd_close(&p->fd);
 	fd_close(&p->tree);
 }

@@ -213,12 +213,14 @@ static int mask_file(struct protect *p, int target, struct err *err)
 	return attach(tree, target, err);
 }
 
-static int make_empty(int *ret_fd, struct err *err)
+/* With LABEL (linux.mountLabel), or the container could not even list it. */
+static int make_empty(const char *label, int *ret_fd, struct err *err)
 {
 	AUTO_FD fsfd = sys_fsopen("tmpfs", FSOPEN_CLOEXEC);
 	if (fsfd < 0 || sys_fsconfig(fsfd, FSCONFIG_SET_STRING, "source", "tmpfs", 0) < 0 ||
 	    sys_fsconfig(fsfd, FSCONFIG_SET_STRING, "mode", "755", 0) < 0 ||
 	    sys_fsconfig(fsfd, FSCONFIG_SET_STRING, "nr_inodes", "1", 0) < 0 ||
+	    (label && sys_fsconfig(fsfd, FSCONFIG_SET_STRING, "context", label, 0) < 0) ||
 	    sys_fsconfig(fsfd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return err_sys(err, "make an empty tmpfs");
 
@@ -239,7 +241,7 @@ static int mask_directory(struct protect *p, int target, struct err *err)
 	if (p->empty < 0) {
 		AUTO_FD fresh = -1;
 
-		if (make_empty(&fresh, err) < 0 || attach(fresh, target, err) < 0)
+		if (make_empty(p->plan->config->linux_.mount_label, &fresh, err) < 0 || attach(fresh, target, err) < 0)
 			return -1;
 		p->empty = fd_take(&fresh);
 		return 0;

@@ -155,9 +155,11 @@ static void apply_known(struct oci_mount_options *m, const struct mount_option *
 		return;
 	case MOPT_IDMAP:
 		m->idmap = true;
+		m->ridmap = false;
 		return;
 	case MOPT_RIDMAP:
 		m->ridmap = true;
+		m->idmap = false;
 		return;
 	case MOPT_NONE:
 		return;

@@ -60,10 +60,8 @@ static void put_names(struct json_writer *w, const char *key, const struct name_
 static void put_mount_options(struct json_writer *w)
 {
 	json_open(w, "mountOptions", '[');
-	for (const struct mount_option *o = oci_mount_options; o->name; o++) {
-		if (o->kind != MOPT_IDMAP && o->kind != MOPT_RIDMAP)
-			json_put_string(w, NULL, o->name);
-	}
+	for (const struct mount_option *o = oci_mount_options; o->name; o++)
+		json_put_string(w, NULL, o->name);
 	json_close(w, ']');
 }
 
@@ -118,7 +116,7 @@ static void put_linux(struct json_writer *w, const struct features_input *in)
 	put_enabled(w, "selinux", false);
 	put_enabled(w, "intelRdt", false);
 	json_open(w, "mountExtensions", '{');
-	put_enabled(w, "idmap", false);
+	put_enabled(w, "idmap", true);
 	json_close(w, '}');
 	json_close(w, '}');
 }

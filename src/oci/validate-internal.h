@@ -22,12 +22,18 @@ void complain_duplicates(struct json_decoder *d, struct named *names, size_t n, 
 /* "NAME=value" with a name. */
 void check_env(struct json_decoder *d, const struct json_strings *env);
 
+/* What map_write() in the kernel refuses (C-UMAP-01, S-74). */
+void check_id_map(struct json_decoder *d, const char *path, const struct oci_id_map *v, size_t n);
+
 typedef void rule_fn(struct json_decoder *d, const struct oci_config *c);
 
 /* validate_linux.c */
 rule_fn check_namespace_paths, check_user_namespace, check_id_maps, check_time_offsets;
 rule_fn check_devices, check_cgroups_path, check_masked_paths, check_rootfs_propagation;
 rule_fn check_sysctl, check_sysctl_owner, check_sysctl_domainname;
+
+/* validate_mounts.c */
+rule_fn check_mounts_namespace, check_mounts, check_mount_maps;
 
 /* validate_resources.c */
 rule_fn check_memory, check_memory_swap, check_cpu, check_network, check_unified;

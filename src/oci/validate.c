@@ -251,80 +251,6 @@ static void check_hooks(struct json_decoder *d, const struct oci_config *c)
 	}
 }
 
-/* ---- mounts -------------------------------------------------------------------------------- */
-
-/* C-MOUNT-40: they would be made in the namespace of somebody else. */
-static void check_mounts_namespace(struct json_decoder *d, const struct oci_config *c)
-{
-	if (c->n_mounts == 0 || config_ns_new(c, OCI_NS_MOUNT))
-		return;
-	complain(d, c->mounts[0].at, "mounts",
-		 config_ns_join(c, OCI_NS_MOUNT)
-			 ? "need a new mount namespace: they would change the joined one"
-			 : "need a new mount namespace: they would change the caller's");
-}
-
-/* True when PATH can only mean the root directory. */
-static bool is_root_path(const char *path)
-{
-	size_t depth = 0;
-
-	while (*path) {
-		size_t n = strcspn(path, "/");
-		if (n == 2 && strncmp(path, "..", 2) == 0)
-			depth -= depth > 0;
-		else if (n > 0 && !(n == 1 && *path == '.'))
-			depth++;
-		path += n + (path[n] == '/');
-	}
-	return depth == 0;
-}
-
-/* C-MOUNT-06, C-MOUNT-07, C-MOUNT-25 */
-static void check_bind(struct json_decoder *d, const struct oci_mount *m)
-{
-	const struct oci_mount_options *o = &m->options;
-	char shown[JSON_SHOWN];
-
-	if (!m->source && !o->remount)
-		complain(d, m->at, "source", "required for a bind mount");
-	for (size_t i = 0; i < o->n_data; i++)
-		complain(d, o->data[i].at, "options",
-			 "file system option \"%s\" on a bind mount has no meaning",
-			 json_shown(o->data[i].key, shown));
-}
-
-/* C-MOUNT-09 */
-static void check_file_system(struct json_decoder *d, const struct oci_mount *m)
-{
-	if (!m->type)
-		complain(d, m->at, "type",
-			 "required unless the options have \"bind\", \"rbind\" or \"remount\"");
-	else if (strcmp(m->type, "bind") == 0)
-		complain(d, m->at, "type",
-			 "\"bind\" is no file system, add the option \"bind\" or \"rbind\"");
-}
-
-static void check_mounts(struct json_decoder *d, const struct oci_config *c)
-{
-	for (size_t i = 0; i < c->n_mounts; i++) {
-		const struct oci_mount *m = &c->mounts[i];
-		size_t mark = json_enter(d, "mounts[%zu]", i);
-
-		if (!*m->destination)
-			complain(d, m->at, "destination", "must not be empty");
-		else if (is_root_path(m->destination)) /* C-MOUNT-04 */
-			complain(d, m->at, "destination", "the root directory cannot be a target");
-		if (m->options.bind)
-			check_bind(d, m);
-		else if (!m->options.remount)
-			check_file_system(d, m);
-		if (m->options.tmpcopyup && (!m->type || strcmp(m->type, "tmpfs") != 0))
-			complain(d, m->at, "options", "\"tmpcopyup\" needs the type \"tmpfs\"");
-		json_leave(d, mark);
-	}
-}
-
 /* ---- valid, but not applied by this version ------------------------------------------------ */
 
 /* Each finder returns the position of the value, or 0. What asks for nothing is not found. */
@@ -354,22 +280,6 @@ static uint32_t find_apparmor(const struct oci_config *c)
 static uint32_t find_selinux(const struct oci_config *c)
 {
 	return c->process.selinux_label ? c->process.selinux_at : 0;
-}
-
-static uint32_t find_mount_label(const struct oci_config *c)
-{
-	return c->linux_.mount_label ? c->linux_.mount_label_at : 0;
-}
-
-/* Empty mappings without the option are what an older engine sends for "none". */
-static uint32_t find_idmap(const struct oci_config *c)
-{
-	for (size_t i = 0; i < c->n_mounts; i++) {
-		const struct oci_mount *m = &c->mounts[i];
-		if (m->options.idmap || m->options.ridmap || m->n_uid_map > 0 || m->n_gid_map > 0)
-			return m->at;
-	}
-	return 0;
 }
 
 static uint32_t find_net_devices(const struct oci_config *c)
@@ -437,8 +347,6 @@ static const struct unsupported {
 	{ "process.execCPUAffinity",        find_cpu_affinity },
 	{ "process.apparmorProfile",        find_apparmor },
 	{ "process.selinuxLabel",           find_selinux },
-	{ "mounts: id-mapped mount",        find_idmap },
-	{ "linux.mountLabel",               find_mount_label },
 	{ "linux.netDevices",               find_net_devices },
 	{ "linux.intelRdt",                 find_intel_rdt },
 	{ "linux.memoryPolicy",             find_memory_policy },
@@ -477,6 +385,7 @@ static const struct rule {
 	{ check_hostname,           PART_TOP | PART_NAMESPACES },
 	{ check_mounts_namespace,   PART_MOUNTS | PART_NAMESPACES },
 	{ check_mounts,             PART_MOUNTS },
+	{ check_mount_maps,         PART_MOUNTS | PART_NAMESPACES },
 	{ check_hooks,              PART_HOOKS },
 	{ check_annotations,        PART_ANNOTATIONS },
 	{ check_namespace_paths,    PART_NAMESPACES },

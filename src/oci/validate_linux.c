@@ -50,9 +50,7 @@ static bool overlap(uint64_t a, uint64_t b, uint64_t a_size, uint64_t b_size)
 	return a < b + b_size && b < a + a_size;
 }
 
-/* What map_write() in the kernel refuses (C-UMAP-01, S-74). */
-static void check_id_map(struct json_decoder *d, const char *path, const struct oci_id_map *v,
-			 size_t n)
+void check_id_map(struct json_decoder *d, const char *path, const struct oci_id_map *v, size_t n)
 {
 	if (n > ID_MAP_LINES_MAX) {
 		complain(d, v[0].at, path, "%zu lines, the kernel takes %d", n, ID_MAP_LINES_MAX);
@@ -60,7 +58,7 @@ static void check_id_map(struct json_decoder *d, const char *path, const struct 
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct oci_id_map *m = &v[i];
-		size_t mark = json_enter(d, "%s[%zu]", path, i);
+		size_t mark = json_enter(d, "%s%s[%zu]", d->path[0] ? "." : "", path, i);
 
 		if (m->size == 0)
 			complain(d, m->at, "size", "must not be 0");

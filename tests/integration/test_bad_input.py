@@ -574,7 +574,6 @@ UNSUPPORTED = [
     ("process.execCPUAffinity", set_at("process.execCPUAffinity", {"initial": "0"})),
     ("process.apparmorProfile", set_at("process.apparmorProfile", "x")),
     ("process.selinuxLabel", set_at("process.selinuxLabel", "x")),
-    ("linux.mountLabel", set_at("linux.mountLabel", "x")),
     ("linux.netDevices", set_at("linux.netDevices", {"eth0": {}})),
     ("linux.intelRdt", set_at("linux.intelRdt", {"closID": "x"})),
     ("linux.memoryPolicy", set_at("linux.memoryPolicy", {"mode": "MPOL_BIND", "nodes": "0"})),
@@ -583,10 +582,6 @@ UNSUPPORTED = [
      set_at("linux.resources.hugepageLimits", [{"pageSize": "2MB", "limit": 1}])),
     ("linux.resources.blockIO", set_at("linux.resources.blockIO", {"weight": 100})),
     ("linux.resources.rdma", set_at("linux.resources.rdma", {"mlx5_0": {"hcaHandles": 1}})),
-    ("id-mapped mount", add_to("mounts", {
-        "destination": "/x", "source": "/tmp", "options": ["bind", "idmap"],
-        "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}],
-        "gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]})),
     ("SCMP_ACT_NOTIFY", set_at("linux.seccomp", {
         "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x",
         "syscalls": [{"names": ["getcwd"], "action": "SCMP_ACT_NOTIFY"}]})),

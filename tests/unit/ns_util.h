@@ -246,9 +246,13 @@ static inline UNUSED int contain(const struct contained *k, struct err *err)
 	AUTO_ARENA arena = ARENA_INIT;
 	AUTO_FD bundlefd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct rootfs_plan p;
-	const struct rootfs_request request = {
-		.config = c, .bundlefd = bundlefd, .bundle = bundle, .no_pivot = k->no_pivot
-	};
+	AUTO_FD procfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct rootfs_request request = { .config = c,
+						.bundlefd = bundlefd,
+						.bundle = bundle,
+						.procfd = procfd,
+						.user_ns = -1,
+						.no_pivot = k->no_pivot };
 
 	AUTO_FD cgroup = k->cgroup ? open(k->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	int rc = rootfs_plan_build(&request, &arena, &p, err);
@@ -260,7 +264,7 @@ static inline UNUSED int contain(const struct contained *k, struct err *err)
 	}
 	config_free(&c);
 	free(bundle);
-	assert_int_equal(open_fds(), fds + (cgroup >= 0 ? 2 : 1)); /* and bundlefd */
+	assert_int_equal(open_fds(), fds + (cgroup >= 0 ? 3 : 2)); /* bundlefd, procfd */
 
 	return rc;
 }

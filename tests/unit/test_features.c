@@ -4,6 +4,10 @@
 #include "oci/features.h"
 #include "oci/names.h"
 
+#define MAPS                                                                                       \
+	",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],"                           \
+	"\"gidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]"
+
 struct document {
 	struct arena arena;
 	struct json_doc doc;
@@ -93,19 +97,20 @@ static void announced_mount_options_are_accepted(void **state)
 	for (const struct json_node *o = json_first(&d->doc, list); o; o = json_next(&d->doc, o)) {
 		AUTO_STR more = STR_INIT;
 		bool is_tmpfs = strcmp(o->text, "tmpcopyup") == 0;
+		bool is_map = strstr(o->text, "idmap");
 
 		str_addf(&more,
 			 "\"mounts\":[{\"destination\":\"/a\",\"source\":\"/b\",\"type\":\"tmpfs\","
-			 "\"options\":[%s\"%s\"]}]",
-			 is_tmpfs ? "" : "\"bind\",", o->text);
+			 "\"options\":[%s\"%s\"]%s}]",
+			 is_tmpfs ? "" : "\"bind\",", o->text, is_map ? MAPS : "");
 		const char *v = verdict(IN_TOP, str_text(&more));
 		if (*v)
 			fail_msg("%s: %s", o->text, v);
 		n++;
 	}
-	assert_int_equal(n, 60);
+	assert_int_equal(n, 62);
 	assert_true(has(d, "mountOptions", "rro")); /* F-21 */
-	assert_false(has(d, "mountOptions", "idmap"));
+	assert_true(has(d, "mountOptions", "idmap")); /* F-17 */
 	assert_false(has(d, "mountOptions", "size"));
 }
 
@@ -115,7 +120,7 @@ static void refused_features_are_not_announced(void **state)
 	const struct document *d = *state;
 	static const char *const disabled[] = {
 		"linux/apparmor/enabled",   "linux/selinux/enabled",
-		"linux/intelRdt/enabled",   "linux/mountExtensions/idmap/enabled",
+		"linux/intelRdt/enabled",
 		"linux/cgroup/v1",          "linux/cgroup/systemd",
 		"linux/cgroup/systemdUser", "linux/cgroup/rdma"
 	};
@@ -126,6 +131,7 @@ static void refused_features_are_not_announced(void **state)
 		assert_int_equal(n->type, JSON_BOOL);
 		assert_false(n->boolean);
 	}
+	assert_true(at(d, "linux/mountExtensions/idmap/enabled")->boolean); /* F-17 */
 	assert_true(at(d, "linux/cgroup/v2")->boolean);
 	assert_true(at(d, "linux/seccomp/enabled")->boolean);
 	assert_false(has(d, "linux/seccomp/actions", "SCMP_ACT_NOTIFY"));

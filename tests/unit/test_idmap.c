@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_idmap.c - kernel/idmap: C-UMAP-01, C-UMAP-06, C-UMAP-07, I-10 */
+/* test_idmap.c - kernel/idmap: C-UMAP-01, C-UMAP-06, C-UMAP-07, I-10, C-MOUNT-31 */
 #include "kernel_util.h"
 
 #include <inttypes.h>
@@ -250,6 +250,74 @@ static void a_map_above_one_page_of_text_is_refused_with_the_reason(void **state
 	in_child(too_much_text);
 }
 
+/* ---- user namespaces that only hold maps ---------------------------------------------------- */
+
+static void no_child_is_left(void)
+{
+	errno = 0;
+	REQUIRE(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+static void hold_maps(void)
+{
+	struct oci_id_map one[] = { { .container_id = 0, .host_id = 5000, .size = 10 } };
+	struct oci_id_map same[] = { { .container_id = 0, .host_id = 5000, .size = 10, .at = 9 } };
+	struct oci_id_map other[] = { { .container_id = 0, .host_id = 5000, .size = 11 } };
+	const struct idmap_pair pair = { one, one, 1, 1 };
+	const struct idmap_pair again = { same, same, 1, 1 };
+	const struct idmap_pair third = { one, other, 1, 1 };
+	AUTO_ARENA a = ARENA_INIT;
+	struct idmap_ns *list = NULL;
+	struct err err = ERR_INIT;
+	int fd = -1, fd_again = -1, fd_third = -1;
+
+	need_root();
+	int procfd = trusted_procfs();
+	size_t fds = open_fds();
+	REQUIRE_OK(idmap_ns_get(&list, &pair, procfd, &a, &fd, &err), err);
+	REQUIRE_OK(idmap_ns_get(&list, &again, procfd, &a, &fd_again, &err), err);
+	REQUIRE_OK(idmap_ns_get(&list, &third, procfd, &a, &fd_third, &err), err);
+
+	REQUIRE(fd >= 0 && fd == fd_again && fd_third >= 0 && fd_third != fd);
+	REQUIRE(open_fds() == fds + 2);
+	no_child_is_left();
+
+	idmap_ns_done(&list);
+	REQUIRE(!list && open_fds() == fds);
+}
+
+static void equal_maps_share_a_namespace_that_nobody_lives_in(void **state)
+{
+	(void)state;
+	in_child(hold_maps);
+}
+
+static void refuse_maps(void)
+{
+	struct oci_id_map good[] = { { .container_id = 0, .host_id = 5000, .size = 10 } };
+	struct oci_id_map bad[] = { { .container_id = 0, .host_id = 5000, .size = 0 } };
+	const struct idmap_pair pair = { good, bad, 1, 1 };
+	AUTO_ARENA a = ARENA_INIT;
+	struct idmap_ns *list = NULL;
+	struct err err = ERR_INIT;
+	int fd = -1;
+
+	need_root();
+	int procfd = trusted_procfs();
+	size_t fds = open_fds();
+	REQUIRE(idmap_ns_get(&list, &pair, procfd, &a, &fd, &err) < 0);
+
+	REQUIRE(strncmp(err.msg, "gidMappings: ", 13) == 0);
+	REQUIRE(fd == -1 && !list && open_fds() == fds);
+	no_child_is_left();
+}
+
+static void refused_maps_leave_nothing(void **state)
+{
+	(void)state;
+	in_child(refuse_maps);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +328,8 @@ int main(void)
 		cmocka_unit_test(other_ids_need_the_helper_programs),
 		cmocka_unit_test(what_the_kernel_refuses_is_a_failure),
 		cmocka_unit_test(a_map_above_one_page_of_text_is_refused_with_the_reason),
+		cmocka_unit_test(equal_maps_share_a_namespace_that_nobody_lives_in),
+		cmocka_unit_test(refused_maps_leave_nothing),
 	};
 
 	return cmocka_run_group_tests_name("idmap", tests, NULL, NULL);

@@ -1,5 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_mount.c - kernel/mount
+ *
+ * wrap: statfs fsetxattr fgetxattr */
 #include "ns_util.h"
+
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+
+#include "kernel/idmap.h"
+
+/* ---- a host with SELinux, as far as one can be played ---------------------------------------- */
+
+static bool selinux;            /* selinuxfs is where it belongs */
+static char stored_label[64];   /* what was set */
+static const char *other_label; /* what is read back instead of it */
+
+int __real_statfs(const char *path, struct statfs *fs);
+int __wrap_statfs(const char *path, struct statfs *fs);
+int __wrap_statfs(const char *path, struct statfs *fs)
+{
+	if (!selinux || strcmp(path, "/sys/fs/selinux") != 0)
+		return __real_statfs(path, fs);
+	*fs = (struct statfs){ .f_type = SELINUX_MAGIC };
+	return 0;
+}
+
+int __real_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
+int __wrap_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
+int __wrap_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)
+{
+	if (!selinux)
+		return __real_fsetxattr(fd, name, value, size, flags);
+	(void)snprintf(stored_label, sizeof(stored_label), "%s", (const char *)value);
+	return 0;
+}
+
+ssize_t __real_fgetxattr(int fd, const char *name, void *value, size_t size);
+ssize_t __wrap_fgetxattr(int fd, const char *name, void *value, size_t size);
+ssize_t __wrap_fgetxattr(int fd, const char *name, void *value, size_t size)
+{
+	if (!selinux)
+		return __real_fgetxattr(fd, name, value, size);
+	const char *label = other_label ? other_label : stored_label;
+	size_t len = strlen(label) + 1;
+	CHECK(len <= size);
+	memcpy(value, label, len);
+	return (ssize_t)len;
+}
 
 static void make_host_tree(void)
 {
@@ -9,6 +57,10 @@ static void make_host_tree(void)
 	write_file_at(AT_FDCWD, "src/file", "content");
 	write_file_at(AT_FDCWD, "file", "content");
 }
+
+#define MAPS                                                                                       \
+	"'uidMappings': [{'containerID': 0, 'hostID': 5000, 'size': 10}],"                         \
+	"'gidMappings': [{'containerID': 0, 'hostID': 6000, 'size': 10}]"
 
 /* ---- binds --------------------------------------------------------------------------------- */
 
@@ -240,7 +292,10 @@ static void bad_mounts_are_refused_with_the_reason(void **state)
 		{ "{'destination': '/c', 'type': 'cgroup', 'options': ['ro']}",
 		  "no cgroup of its own" },
 		{ "{'destination': '/x', 'source': '/tmp', 'options': ['bind', 'idmap']}",
-		  "not supported yet" },
+		  "needs mappings for both" },
+		{ "{'destination': '/x', 'source': '/proc/sys', 'options': ['bind', 'idmap']," MAPS
+		  "}",
+		  "(type 'proc') cannot be id-mapped" },
 	};
 
 	(void)state;
@@ -253,6 +308,130 @@ static void bad_mounts_are_refused_with_the_reason(void **state)
 		contain_fails(&k, cases[i].fragment);
 		contain_fails(&k, "mounts[0]");
 	}
+}
+
+/* ---- id-mapped mounts ----------------------------------------------------------------------- */
+
+/* Makes SRC an id-mapped mount; false when its file system cannot be one. */
+static bool map_source(const char *src)
+{
+	static const struct oci_id_map map[] = { { .container_id = 0, .host_id = 7, .size = 1 } };
+	const struct idmap_pair pair = { map, map, 1, 1 };
+	AUTO_ARENA a = ARENA_INIT;
+	struct idmap_ns *list = NULL;
+	struct err err = ERR_INIT;
+	int fd = -1;
+
+	AUTO_FD procfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(idmap_ns_get(&list, &pair, procfd, &a, &fd, &err), 0);
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)fd };
+	AUTO_FD tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	assert_true(tree >= 0);
+	bool mapped = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) == 0;
+	if (mapped)
+		assert_int_equal(sys_move_mount(tree, "", AT_FDCWD, src, MOVE_MOUNT_F_EMPTY_PATH),
+				 0);
+	idmap_ns_done(&list);
+
+	return mapped;
+}
+
+/* C-MOUNT-31: the kernel changes no map; the message tells it from a lack of rights */
+static void source_that_is_mapped_already_is_refused(void **state)
+{
+	(void)state;
+	needs_namespaces();
+	make_host_tree();
+	if (!map_source("src")) {
+		print_message("this kernel cannot id-map a tmpfs\n");
+		skip();
+	}
+	const struct contained k = {
+		.mounts = "{'destination': '/x', 'source': 'src', 'options': ['bind', 'idmap']," MAPS
+			  "}",
+	};
+
+	contain_fails(&k, "the source is id-mapped already");
+	contain_fails(&k, "mounts[0] '/x' (config.json:1:");
+}
+
+/* ---- label ---------------------------------------------------------------------------------- */
+
+#define LABEL ", 'mountLabel': 'u:r:t:s0'"
+
+/* C-MASK-11, D-28 */
+static void label_without_selinux_is_refused(void **state)
+{
+	(void)state;
+	needs_namespaces();
+	const struct contained k = { .more = LABEL };
+
+	if (access("/sys/fs/selinux/enforce", F_OK) == 0)
+		skip();
+	contain_fails(&k, "linux.mountLabel: SELinux is not enabled");
+	contain_fails(&k, "config.json:1:");
+}
+
+/* C-MASK-11: this kernel has no SELinux, so the option that was passed shows in its refusal */
+static void label_is_the_context_of_file_systems_that_take_one(void **state)
+{
+	static const struct {
+		const char *mount, *fragment;
+	} cases[] = {
+		{ "{'destination': '/x', 'type': 'tmpfs'}", "option 'context=u:r:t:s0'" },
+		{ "{'destination': '/x', 'type': 'devpts'}", "option 'context=u:r:t:s0'" },
+		{ "{'destination': '/x', 'type': 'tmpfs', 'options': ['context=own']}",
+		  "option 'context=own'" },
+	};
+	struct contained k = { .more = LABEL, .stay = true };
+
+	(void)state;
+	needs_namespaces();
+	if (access("/sys/fs/selinux/enforce", F_OK) == 0)
+		skip();
+	make_host_tree();
+	selinux = true;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		k.mounts = cases[i].mount;
+		contain_fails(&k, cases[i].fragment);
+	}
+	k.mounts = "{'destination': '/proc', 'type': 'proc'},"
+		   "{'destination': '/m', 'type': 'mqueue'},"
+		   "{'destination': '/s', 'type': 'sysfs'},"
+		   "{'destination': '/b', 'source': 'src', 'options': ['rbind']}";
+	contain_ok(&k);
+	selinux = false;
+}
+
+/* C-MASK-11, I-10: mqueue's root is labelled afterwards, and every label read back */
+static void label_that_reads_back_differently_is_refused(void **state)
+{
+	struct contained k = { .more = LABEL,
+			       .mounts = "{'destination': '/m', 'type': 'mqueue'}",
+			       .stay = true };
+
+	(void)state;
+	needs_namespaces();
+	selinux = true;
+	other_label = "u:r:weaker:s0";
+	contain_fails(&k, "reads back as 'u:r:weaker:s0' instead of 'u:r:t:s0'");
+	other_label = NULL;
+	selinux = false;
+}
+
+/* C-MASK-11: the tmpfs over a masked directory is one of the container's file systems too */
+static void label_is_the_context_of_masks(void **state)
+{
+	struct contained k = { .more = LABEL ", 'maskedPaths': ['/d']" };
+
+	(void)state;
+	needs_namespaces();
+	if (access("/sys/fs/selinux/enforce", F_OK) == 0)
+		skip();
+	assert_int_equal(mkdir("rootfs/d", 0755), 0);
+	selinux = true;
+	contain_fails(&k, "linux.maskedPaths[0] '/d'");
+	selinux = false;
 }
 
 /* ---- targets ------------------------------------------------------------------------------- */
@@ -596,6 +775,11 @@ int main(void)
 		NS_TEST(missing_source_names_mount_and_position),
 		NS_TEST(changed_source_is_refused),
 		NS_TEST(bad_mounts_are_refused_with_the_reason),
+		NS_TEST(source_that_is_mapped_already_is_refused),
+		NS_TEST(label_without_selinux_is_refused),
+		NS_TEST(label_is_the_context_of_file_systems_that_take_one),
+		NS_TEST(label_that_reads_back_differently_is_refused),
+		NS_TEST(label_is_the_context_of_masks),
 		NS_TEST(links_in_the_image_lead_nowhere_else),
 		NS_TEST(proc_cannot_be_faked),
 		NS_TEST(proc_files_of_the_list_can_be_covered),

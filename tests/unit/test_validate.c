@@ -11,6 +11,10 @@
 #define USERNS(maps) "\"namespaces\":[{\"type\":\"user\"},{\"type\":\"mount\"}]," maps
 #define UIDS(maps) USERNS("\"uidMappings\":[" maps "]," GIDS)
 #define MOUNT(members) "\"mounts\":[{" members "}]"
+#define BIND(options, more) MOUNT("\"destination\":\"/a\",\"source\":\"/b\",\"options\":[" options "]" more)
+#define TMPFS(options, more) MOUNT("\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[" options "]" more)
+#define UID_MAP(maps) ",\"uidMappings\":[" maps "]"
+#define GID_MAP(maps) ",\"gidMappings\":[" maps "]"
 #define RES(what) "\"resources\":{" what "}"
 #define SECCOMP(action, more) "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_" action "\"" more "}"
 #define RULE(action, more) \
@@ -511,6 +515,62 @@ static void seccomp_rules_hold(void **state)
 	check_verdicts(cases, ARRAY_LEN(cases));
 }
 
+/* C-MOUNT-31 to C-MOUNT-37 */
+static void id_mapped_mounts_have_what_they_need(void **state)
+{
+	static const struct verdict_case cases[] = {
+		/* clang-format off */
+		{ IN_TOP, BIND("\"bind\"", UID_MAP("") GID_MAP("")), "" },
+		{ IN_TOP, BIND("\"bind\"", UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(0, 1, 1))), "" },
+		{ IN_TOP, BIND("\"bind\",\"idmap\"", UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(0, 1, 1))), "" },
+		{ IN_TOP, BIND("\"rbind\",\"ridmap\"", UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(5, 7, 1))), "" },
+		{ IN_TOP, TMPFS("\"idmap\"", UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(0, 1, 1))), "" },
+		/* C-MOUNT-33 */
+		{ IN_TOP, BIND("\"bind\",\"idmap\"", ""), "mounts[0].options: an id-mapped mount needs 'uidMappings' and 'gidMappings', or a namespace" },
+		{ IN_TOP, BIND("\"rbind\",\"ridmap\"", ""), "mounts[0].options: an id-mapped mount needs" },
+		{ IN_TOP, BIND("\"bind\",\"idmap\"", UID_MAP("") GID_MAP("")), "mounts[0].options: an id-mapped mount needs" },
+		{ IN_TOP, TMPFS("\"idmap\"", ""), "mounts[0].options: an id-mapped mount needs" },
+		/* C-MOUNT-34 */
+		{ IN_TOP, BIND("\"bind\",\"idmap\"", UID_MAP(MAP(0, 1, 1))), "mounts[0].uidMappings: 'uidMappings' and 'gidMappings' must be given together" },
+		{ IN_TOP, BIND("\"bind\"", UID_MAP(MAP(0, 1, 1)) GID_MAP("")), "mounts[0].uidMappings: 'uidMappings' and" },
+		{ IN_TOP, BIND("\"bind\"", GID_MAP(MAP(0, 1, 1))), "mounts[0].gidMappings: 'uidMappings' and" },
+		/* as for the container's own, S-74 */
+		{ IN_TOP, BIND("\"bind\"", UID_MAP(MAP(0, 1, 0)) GID_MAP(MAP(0, 1, 1))), "mounts[0].uidMappings[0].size: must not be 0" },
+		{ IN_TOP, BIND("\"bind\"", UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(0, 1, 2) "," MAP(1, 5, 1))), "mounts[0].gidMappings[1].containerID: overlaps with entry 0" },
+		{ IN_TOP, BIND("\"bind\"", UID_MAP(MAP(0, 4294967295, 1)) GID_MAP(MAP(0, 1, 1))), "mounts[0].uidMappings[0]: the range goes beyond" },
+		/* a mount that was visible once takes no map */
+		{ IN_TOP, MOUNT("\"destination\":\"/a\",\"options\":[\"bind\",\"remount\",\"idmap\"]" UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(0, 1, 1))), "mounts[0].options: a mount that exists already" },
+		/* C-MOUNT-37 */
+		{ IN_TOP, MOUNT("\"destination\":\"/a\",\"type\":\"cgroup\",\"options\":[\"idmap\"]" UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(0, 1, 1))), "mounts[0].options: a cgroup file system cannot" },
+		/* clang-format on */
+	};
+	static const char in_user_ns[] =
+		"\"namespaces\":[{\"type\":\"user\"},{\"type\":\"mount\"}],"
+		"\"uidMappings\":[" MAP(0, 1000, 9) "],\"gidMappings\":[" MAP(0, 1000, 9) "]";
+	static const struct {
+		const char *top, *failure;
+	} with_user_ns[] = {
+		{ BIND("\"bind\",\"idmap\"", ""), "" },
+		{ BIND("\"rbind\",\"ridmap\"", UID_MAP("") GID_MAP("")), "" },
+		{ BIND("\"bind\"", UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(0, 1, 1))), "" },
+		{ TMPFS("\"idmap\"", ""), "mounts[0].options: in a container with a user namespace" },
+	};
+	(void)state;
+
+	check_verdicts(cases, ARRAY_LEN(cases));
+	for (size_t i = 0; i < ARRAY_LEN(with_user_ns); i++) {
+		AUTO_STR top = STR_INIT;
+
+		str_addf(&top, ",%s", with_user_ns[i].top);
+		char *json = make_config("", in_user_ns, str_text(&top));
+		const char *v = verdict_of(json, true);
+		const char *want = with_user_ns[i].failure;
+		if (*want ? strncmp(v, want, strlen(want)) != 0 : *v)
+			fail_msg("%s: '%s'", with_user_ns[i].top, v);
+		free(json);
+	}
+}
+
 /* I-12: each valid field that is not applied yet is refused, and only when it asks for something.
  */
 static void fields_not_applied_yet_are_refused(void **state)
@@ -523,12 +583,7 @@ static void fields_not_applied_yet_are_refused(void **state)
 		{ IN_PROCESS, "\"execCPUAffinity\":{}", "" },
 		{ IN_PROCESS, "\"apparmorProfile\":\"p\"", "process.apparmorProfile: not supported yet" },
 		{ IN_PROCESS, "\"selinuxLabel\":\"l\"", "process.selinuxLabel: not supported yet" },
-		{ IN_LINUX, "\"mountLabel\":\"l\"", "linux.mountLabel: not supported yet" },
 		{ IN_LINUX, "\"mountLabel\":\"\"", "" },
-		{ IN_TOP, MOUNT("\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\",\"idmap\"]"), "mounts: id-mapped mount: not supported yet" },
-		{ IN_TOP, MOUNT("\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"rbind\",\"ridmap\"]"), "mounts: id-mapped mount: not supported yet" },
-		{ IN_TOP, MOUNT("\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\"],\"uidMappings\":[" MAP(0, 1, 1) "],\"gidMappings\":[" MAP(0, 1, 1) "]"), "mounts: id-mapped mount: not supported yet" },
-		{ IN_TOP, MOUNT("\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\"],\"uidMappings\":[],\"gidMappings\":[]"), "" },
 		{ IN_LINUX, "\"netDevices\":{\"eth0\":{}}", "linux.netDevices: not supported yet" },
 		{ IN_LINUX, "\"netDevices\":{}", "" },
 		{ IN_LINUX, "\"intelRdt\":{}", "linux.intelRdt: not supported yet" },
@@ -576,6 +631,7 @@ int main(void)
 		cmocka_unit_test(resources_without_a_counterpart_are_refused),
 		cmocka_unit_test(swap_is_memory_plus_swap),
 		cmocka_unit_test(seccomp_rules_hold),
+		cmocka_unit_test(id_mapped_mounts_have_what_they_need),
 		cmocka_unit_test(fields_not_applied_yet_are_refused),
 		cmocka_unit_test(rules_can_be_left_out),
 	};
