@@ -29,6 +29,9 @@ rule_fn check_namespace_paths, check_user_namespace, check_id_maps, check_time_o
 rule_fn check_devices, check_cgroups_path, check_masked_paths, check_rootfs_propagation;
 rule_fn check_sysctl, check_sysctl_owner, check_sysctl_domainname;
 
+/* validate_host.c */
+rule_fn check_net_devices, check_intel_rdt;
+
 /* validate_resources.c */
 rule_fn check_memory, check_memory_swap, check_cpu, check_network, check_unified;
 rule_fn check_seccomp_errno, check_seccomp_listener;

@@ -372,11 +372,6 @@ static uint32_t find_idmap(const struct oci_config *c)
 	return 0;
 }
 
-static uint32_t find_net_devices(const struct oci_config *c)
-{
-	return c->linux_.n_net_devices > 0 ? c->linux_.net_devices[0].at : 0;
-}
-
 static uint32_t find_intel_rdt(const struct oci_config *c)
 {
 	return c->linux_.intel_rdt.present ? c->linux_.intel_rdt.at : 0;
@@ -439,7 +434,6 @@ static const struct unsupported {
 	{ "process.selinuxLabel",           find_selinux },
 	{ "mounts: id-mapped mount",        find_idmap },
 	{ "linux.mountLabel",               find_mount_label },
-	{ "linux.netDevices",               find_net_devices },
 	{ "linux.intelRdt",                 find_intel_rdt },
 	{ "linux.memoryPolicy",             find_memory_policy },
 	{ "linux.personality.domain",       find_personality },
@@ -484,6 +478,8 @@ static const struct rule {
 	{ check_id_maps,            PART_ID_MAPS },
 	{ check_time_offsets,       PART_NAMESPACES | PART_LINUX },
 	{ check_devices,            PART_LINUX },
+	{ check_net_devices,        PART_NAMESPACES | PART_LINUX },
+	{ check_intel_rdt,          PART_LINUX },
 	{ check_cgroups_path,       PART_LINUX },
 	{ check_masked_paths,       PART_NAMESPACES | PART_LINUX },
 	{ check_rootfs_propagation, PART_NAMESPACES | PART_LINUX },

@@ -575,7 +575,6 @@ UNSUPPORTED = [
     ("process.apparmorProfile", set_at("process.apparmorProfile", "x")),
     ("process.selinuxLabel", set_at("process.selinuxLabel", "x")),
     ("linux.mountLabel", set_at("linux.mountLabel", "x")),
-    ("linux.netDevices", set_at("linux.netDevices", {"eth0": {}})),
     ("linux.intelRdt", set_at("linux.intelRdt", {"closID": "x"})),
     ("linux.memoryPolicy", set_at("linux.memoryPolicy", {"mode": "MPOL_BIND", "nodes": "0"})),
     ("linux.personality.domain", set_at("linux.personality", {"domain": "LINUX32"})),
