@@ -13,6 +13,7 @@
 #include "container/store.h"
 #include "container/sync.h"
 #include "kernel/cgroup.h"
+#include "kernel/net.h"
 
 /* Everything that create makes on the host, in the order of making; create_undo() walks it back. */
 struct creation {
@@ -25,7 +26,8 @@ struct creation {
 	int listener;          /* 4: start.sock; owned */
 	struct proc proc;      /* 5: the container's process, our child */
 	int sync;              /* our end of the pair; owned */
-	bool pid_file_written; /* 6 */
+	struct net_move net;   /* 6: network devices of the host */
+	bool pid_file_written; /* 7 */
 	int master;            /* the container's terminal when nobody else takes it; owned */
 };
 
@@ -36,3 +38,10 @@ int create_begin(int rootfd, const struct create_options *o, bool detached, stru
 
 /* Frees the maker's view: the container stays. */
 void create_end(struct creation *c);
+
+/* What the container takes from the host, between the clone and GO, so that every hook sees it
+ * (src/container/create_host.c). */
+int create_take_host(struct creation *c, struct err *err) MUST_CHECK;
+/* Gives it back; the container's process has ended. False: something could not be, a warning said
+ * so. */
+bool create_give_back(struct creation *c);

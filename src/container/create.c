@@ -71,7 +71,7 @@ static void create_undo(struct creation *c)
 {
 	struct err err = ERR_INIT;
 	AUTO_STR text = STR_INIT;
-	bool clean = true;
+	bool clean;
 
 	if (c->proc.pidfd >= 0) {
 		(void)!proc_signal(&c->proc, SIGKILL);
@@ -83,6 +83,7 @@ static void create_undo(struct creation *c)
 	fd_close(&c->master);
 	rootfs_plan_done(&c->plan.rootfs);
 	ns_plan_done(&c->plan.ns);
+	clean = create_give_back(c);
 	if (c->cgroup.fd >= 0 && cgroup_remove(&c->hierarchy, &c->cgroup, KILL_WAIT_MS, &err) < 0) {
 		log_warn("%s, continuing", err.msg);
 		clean = false;
@@ -105,6 +106,7 @@ void create_end(struct creation *c)
 	fd_close(&c->sync);
 	fd_close(&c->master);
 	proc_done(&c->proc);
+	net_move_done(&c->net);
 	cgroup_done(&c->cgroup);
 	cgroup_hierarchy_done(&c->hierarchy);
 	store_done(&c->store);
@@ -263,6 +265,8 @@ static int equip(struct creation *c, struct err *err)
 		return -1;
 	if (c->cgroup.fd < 0 && p->cgroup.has_limits)
 		return err_set(err, ERR_BUG, "limits are configured, but there is no cgroup");
+	if (create_take_host(c, err) < 0)
+		return -1;
 	return answer(c, SYNC_GO, err);
 }
 
@@ -410,6 +414,7 @@ int create_begin(int rootfd, const struct create_options *o, bool detached, stru
 		.listener = -1,
 		.proc = PROC_INIT,
 		.sync = -1,
+		.net = NET_MOVE_INIT,
 		.master = -1,
 		.created = STR_INIT,
 	};

@@ -211,7 +211,7 @@ static void dec_devices(struct json_decoder *d, const struct json_node *node, vo
 
 /* clang-format off */
 const struct json_field config_net_device_fields[] = {
-	OPTIONAL("name", oci_net_device, name, config_dec_text, NULL),
+	OPTIONAL("name", oci_net_device, name, json_dec_string, NULL), /* "" is no name */
 	END_OF_FIELDS
 };
 /* clang-format on */

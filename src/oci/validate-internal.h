@@ -34,6 +34,8 @@ rule_fn check_sysctl, check_sysctl_owner, check_sysctl_domainname;
 
 /* validate_mounts.c */
 rule_fn check_mounts_namespace, check_mounts, check_mount_maps;
+/* validate_host.c */
+rule_fn check_net_devices, check_intel_rdt;
 
 /* validate_resources.c */
 rule_fn check_memory, check_memory_swap, check_cpu, check_network, check_unified;

@@ -282,11 +282,6 @@ static uint32_t find_selinux(const struct oci_config *c)
 	return c->process.selinux_label ? c->process.selinux_at : 0;
 }
 
-static uint32_t find_net_devices(const struct oci_config *c)
-{
-	return c->linux_.n_net_devices > 0 ? c->linux_.net_devices[0].at : 0;
-}
-
 static uint32_t find_intel_rdt(const struct oci_config *c)
 {
 	return c->linux_.intel_rdt.present ? c->linux_.intel_rdt.at : 0;
@@ -347,7 +342,6 @@ static const struct unsupported {
 	{ "process.execCPUAffinity",        find_cpu_affinity },
 	{ "process.apparmorProfile",        find_apparmor },
 	{ "process.selinuxLabel",           find_selinux },
-	{ "linux.netDevices",               find_net_devices },
 	{ "linux.intelRdt",                 find_intel_rdt },
 	{ "linux.memoryPolicy",             find_memory_policy },
 	{ "linux.personality.domain",       find_personality },
@@ -393,6 +387,8 @@ static const struct rule {
 	{ check_id_maps,            PART_ID_MAPS },
 	{ check_time_offsets,       PART_NAMESPACES | PART_LINUX },
 	{ check_devices,            PART_LINUX },
+	{ check_net_devices,        PART_NAMESPACES | PART_LINUX },
+	{ check_intel_rdt,          PART_LINUX },
 	{ check_cgroups_path,       PART_LINUX },
 	{ check_masked_paths,       PART_NAMESPACES | PART_LINUX },
 	{ check_rootfs_propagation, PART_NAMESPACES | PART_LINUX },

@@ -574,7 +574,6 @@ UNSUPPORTED = [
     ("process.execCPUAffinity", set_at("process.execCPUAffinity", {"initial": "0"})),
     ("process.apparmorProfile", set_at("process.apparmorProfile", "x")),
     ("process.selinuxLabel", set_at("process.selinuxLabel", "x")),
-    ("linux.netDevices", set_at("linux.netDevices", {"eth0": {}})),
     ("linux.intelRdt", set_at("linux.intelRdt", {"closID": "x"})),
     ("linux.memoryPolicy", set_at("linux.memoryPolicy", {"mode": "MPOL_BIND", "nodes": "0"})),
     ("linux.personality.domain", set_at("linux.personality", {"domain": "LINUX32"})),

@@ -19,7 +19,7 @@ LIBRARIES = [
     (r"(yajl/|yajl_)", "src/base/json*.c"),
     (r"seccomp\.h$", "src/kernel/filter*.c"),
     (r"sys/capability\.h$", "src/kernel/caps.c"),
-    (r"libmnl/", "src/kernel/net.c"),
+    (r"libmnl/", "src/kernel/net*.[ch]"),
 ]
 
 

@@ -511,7 +511,7 @@ static void bad_vectors_of_the_spec_are_refused(void **state)
 static void good_vectors_of_the_spec_parse(void **state)
 {
 	static const struct file_case refused[] = {
-		{ "linux-netdevice.json", "linux.netDevices: not supported yet" },
+		{ "linux-netdevice.json", "linux.netDevices: needs a namespace" },
 		{ "linux-rdma.json", "linux.resources.rdma: not supported yet" },
 		{ "spec-example.json", "process.selinuxLabel: not supported yet" },
 		{ "zos-example.json", "version \"0.5.0-dev\" is not supported" },

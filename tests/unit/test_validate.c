@@ -15,6 +15,7 @@
 #define TMPFS(options, more) MOUNT("\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[" options "]" more)
 #define UID_MAP(maps) ",\"uidMappings\":[" maps "]"
 #define GID_MAP(maps) ",\"gidMappings\":[" maps "]"
+#define NETDEV(members) "\"namespaces\":[{\"type\":\"network\"}],\"netDevices\":{" members "}"
 #define RES(what) "\"resources\":{" what "}"
 #define SECCOMP(action, more) "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_" action "\"" more "}"
 #define RULE(action, more) \
@@ -571,6 +572,47 @@ static void id_mapped_mounts_have_what_they_need(void **state)
 	}
 }
 
+/* C-NETDEV-01 to C-NETDEV-04, C-NETDEV-09; S-12 */
+static void names_of_network_devices_are_the_kernels(void **state)
+{
+	static const struct verdict_case cases[] = {
+		/* clang-format off */
+		{ IN_LINUX, "\"netDevices\":{}", "" },
+		{ IN_LINUX, "\"netDevices\":{\"eth0\":{}}", "linux.netDevices: needs a namespace of type \"network\"" },
+		{ IN_LINUX, NETDEV("\"eth0\":{}"), "" },
+		{ IN_LINUX, NETDEV("\"eth0\":{\"name\":null}"), "" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"b\"},\"b\":{\"name\":\"a\"}"), "" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"eth%d\"},\"b\":{\"name\":\"eth%d\"}"), "" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"%dx\"}"), "" },
+		{ IN_LINUX, NETDEV("\"fifteen-bytes-x\":{\"name\":\"fifteen-bytes-y\"}"), "" },
+		{ IN_LINUX, NETDEV("\"...\":{\"name\":\"@\"}"), "" },
+		{ IN_LINUX, NETDEV("\"\":{}"), "linux.netDevices.: the name \"\" is empty" },
+		{ IN_LINUX, NETDEV("\"a/b\":{}"), "linux.netDevices.a/b: the name \"a/b\" has a '/', ':' or blank" },
+		{ IN_LINUX, NETDEV("\"sixteen-bytes-xy\":{}"), "linux.netDevices.sixteen-bytes-xy: the name \"sixteen-bytes-xy\" is longer than 15 bytes" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"\"}"), "linux.netDevices.a: name: \"\" is empty" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\".\"}"), "linux.netDevices.a: name: \".\" is no name" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"..\"}"), "linux.netDevices.a: name: \"..\" is no name" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"b:1\"}"), "linux.netDevices.a: name: \"b:1\" has a '/'" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"b 1\"}"), "linux.netDevices.a: name: \"b 1\" has a '/'" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"b\\u000b\"}"), "linux.netDevices.a: name: \"b?\" has a '/'" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"à\"}"), "linux.netDevices.a: name: \"à\" has a '/'" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"eth%s\"}"), "linux.netDevices.a: name: \"eth%s\" may only have one '%'" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"%d%d\"}"), "linux.netDevices.a: name: \"%d%d\" may only have one '%'" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"x%\"}"), "linux.netDevices.a: name: \"x%\" may only have one '%'" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"%%d\"}"), "linux.netDevices.a: name: \"%%d\" may only have one '%'" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"lo\"}"), "linux.netDevices.a: name: \"lo\" is taken" },
+		{ IN_LINUX, NETDEV("\"lo\":{\"name\":\"x\"}"), "" }, /* the kernel is asked */
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":\"b\"},\"b\":{}"), "linux.netDevices: a second device that is to be named \"b\"" },
+		{ IN_LINUX, NETDEV("\"a\":5"), "linux.netDevices.a: expected an object" },
+		{ IN_LINUX, NETDEV("\"a\":{\"name\":5}"), "linux.netDevices.a.name: expected a string" },
+		{ IN_LINUX, "\"netDevices\":[]", "linux.netDevices: expected an object" },
+		/* clang-format on */
+	};
+	(void)state;
+
+	check_verdicts(cases, ARRAY_LEN(cases));
+}
+
 /* I-12: each valid field that is not applied yet is refused, and only when it asks for something.
  */
 static void fields_not_applied_yet_are_refused(void **state)
@@ -584,8 +626,6 @@ static void fields_not_applied_yet_are_refused(void **state)
 		{ IN_PROCESS, "\"apparmorProfile\":\"p\"", "process.apparmorProfile: not supported yet" },
 		{ IN_PROCESS, "\"selinuxLabel\":\"l\"", "process.selinuxLabel: not supported yet" },
 		{ IN_LINUX, "\"mountLabel\":\"\"", "" },
-		{ IN_LINUX, "\"netDevices\":{\"eth0\":{}}", "linux.netDevices: not supported yet" },
-		{ IN_LINUX, "\"netDevices\":{}", "" },
 		{ IN_LINUX, "\"intelRdt\":{}", "linux.intelRdt: not supported yet" },
 		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_DEFAULT\"}", "linux.memoryPolicy: not supported yet" },
 		{ IN_LINUX, "\"personality\":{\"domain\":\"LINUX32\"}", "linux.personality.domain: not supported yet" },
@@ -632,6 +672,7 @@ int main(void)
 		cmocka_unit_test(swap_is_memory_plus_swap),
 		cmocka_unit_test(seccomp_rules_hold),
 		cmocka_unit_test(id_mapped_mounts_have_what_they_need),
+		cmocka_unit_test(names_of_network_devices_are_the_kernels),
 		cmocka_unit_test(fields_not_applied_yet_are_refused),
 		cmocka_unit_test(rules_can_be_left_out),
 	};
