@@ -587,9 +587,6 @@ UNSUPPORTED = [
         "destination": "/x", "source": "/tmp", "options": ["bind", "idmap"],
         "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}],
         "gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]})),
-    ("SCMP_ACT_NOTIFY", set_at("linux.seccomp", {
-        "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x",
-        "syscalls": [{"names": ["getcwd"], "action": "SCMP_ACT_NOTIFY"}]})),
 ]
 
 

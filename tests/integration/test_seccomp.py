@@ -214,7 +214,8 @@ def test_flags(bundle, flags):
         {"index": 0, "op": "SCMP_CMP_FOO", "value": 0}]}]}, "args[0].op"),
     ({"syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "args": [
         {"index": 0, "value": 0}]}]}, "args[0]"),
-    ({"syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}, "seccomp"),
+    ({"syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}, "listenerPath"),
+    ({"defaultAction": "SCMP_ACT_NOTIFY"}, "listenerPath"),
 ], ids=str)
 def test_impossible_profile_is_refused(bundle, change, field):
     """C-SEC-01, C-SEC-03, C-SEC-04, C-SEC-06, C-SEC-09, C-SEC-13, C-SEC-14, C-SEC-23, C-SEC-25,
