@@ -565,3 +565,28 @@ def test_saved_config_holds_the_profile(bundle, serve):
     bundle.hold()
     saved = json.loads((bundle.root / bundle.id / "config.json").read_text())
     assert saved["linux"]["seccomp"] == bundle.linux["seccomp"]
+
+
+def test_caller_who_is_not_root(bundle, serve):
+    """C-SEC-22: `start` has no rights over the process, and needs none."""
+    def nobody():
+        os.setgroups([])
+        os.setresgid(2000, 2000, 2000)
+        os.setresuid(2000, 2000, 2000)
+
+    agent = serve(refuse(errno.ENOMEDIUM))
+    os.chmod(agent.path, 0o666)
+    bundle.user_namespace(2000, 1)
+    for kind in ("network", "cgroup"):
+        bundle.remove_namespace(kind)
+    bundle.remove_mount("/sys")
+    bundle.remove_mount("/sys/fs/cgroup")
+    bundle.config["mounts"][2]["options"].remove("gid=5")
+    bundle.linux["resources"] = {}
+    bundle.root.mkdir(mode=0o700)
+    os.chown(bundle.root, 2000, 2000)
+    bundle.probe("mkdir /tmp/a")
+    notify(bundle, "mkdir")
+    result = bundle.run(preexec_fn=nobody)
+    assert result.code == 0, result
+    assert result.lines[0].errno == "ENOMEDIUM"
