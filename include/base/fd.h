@@ -26,6 +26,9 @@ int fd_cloexec_from(unsigned first, struct err *err) MUST_CHECK;
  * SCM_RIGHTS; never raises SIGPIPE. Returns 0 or -1 with errno. */
 #define FD_PASS_MAX 4
 int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds) MUST_CHECK;
+/* The same with at most one descriptor (FD -1: none); ETIMEDOUT when TIMEOUT_MS were not enough for
+ * all of it, however little the other side reads meanwhile. */
+int fd_send_within(int sock, const void *buf, size_t len, int fd, unsigned timeout_ms) MUST_CHECK;
 
 /* Receives one message. Descriptors that came with it land close-on-exec in FDS and are owned by
  * the caller; those beyond MAX_FDS are closed. Returns bytes (0 = end of file) or -1 with errno. */
@@ -40,6 +43,10 @@ int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, 
 	MUST_CHECK;
 /* The same for a path of any length; its directory is opened first. */
 int fd_connect_unix(const char *path, int sock_type, int *ret_fd, struct err *err) MUST_CHECK;
+/* The same for a socket file that is open (O_PATH); NAME is for messages. EAGAIN in err->sys when
+ * the other side's queue stays full for TIMEOUT_MS; 0 waits for ever. */
+int fd_connect_file(int file, const char *name, int sock_type, unsigned timeout_ms, int *ret_fd,
+		    struct err *err) MUST_CHECK;
 
 /* Makes 0, 1 and 2 exist (as /dev/null), so that no descriptor of ours ever gets such a number. */
 int fd_ensure_stdio(struct err *err) MUST_CHECK;

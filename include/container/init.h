@@ -13,7 +13,8 @@
  * Seccomp is loaded last, whatever noNewPrivileges says: without it the load needs CAP_SYS_ADMIN,
  * so that capability is kept in the permitted and effective sets (not in the bounding set) until
  * execve, which computes both anew from the bounding, inheritable and ambient sets. Thus only one
- * system call of ours, execve, is ever subject to the container's filter (C-SEC-19, C-SEC-21). */
+ * system call of ours, execve, is ever subject to the container's filter (C-SEC-19, C-SEC-21);
+ * what must be said afterwards all the same, container/messenger.h says. */
 #pragma once
 
 #include <limits.h>
@@ -21,6 +22,8 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "container/messenger.h"
+#include "container/notify.h"
 #include "container/plan.h"
 #include "kernel/rootfs.h"
 
@@ -34,6 +37,9 @@ struct init {
 	char executable[PATH_MAX]; /* what execve gets: args[0] or its hit in $PATH */
 	bool cwd_pending;          /* as root it was not reachable: again as the user (C-PROC-05) */
 	char home[PATH_MAX + 8];   /* "HOME=…" when the config has none */
+	struct notify notify;      /* what `start` sent for the seccomp agent, until the messenger runs */
+	struct messenger messenger;
+	bool filtered; /* the container's filter is in force, or about to be */
 };
 
 /* Body of the process; never returns to the caller's code. ARG: struct init. */

@@ -47,6 +47,7 @@ struct record {
 	bool has_poststart, has_poststop; /* hooks to run from the saved config */
 	bool hooks_began; /* a failed or killed create owes poststop hooks (R-HOOK-13) */
 	bool has_process; /* config had `process`; without it start fails (R-LIFE-09) */
+	bool notifies;    /* start has to reach the seccomp agent of the saved config */
 	struct json_map annotations;
 };
 

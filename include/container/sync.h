@@ -18,6 +18,8 @@
  *     |<---- FAILED + failure ----|   any time; end of file without it = died
  *
  * The start socket (store.h) speaks the same language with the process that runs `start`:
+ *     |----- AGENT + socket ----->|   only with SCMP_ACT_NOTIFY (container/notify.h)
+ *     |----- PAYLOAD + file ----->|
  *     |----- GO ----------------->|   start.sock is unlinked before: status is derived from it
  *     |<---- LAUNCH --------------|   next come the filter and execve
  *     |<---- FAILED + failure ----|   or end of file: execve closed the socket, the program runs
@@ -38,6 +40,8 @@ enum sync_type {
 	SYNC_READY,
 	SYNC_COMMIT,
 	SYNC_LAUNCH,
+	SYNC_AGENT,
+	SYNC_PAYLOAD,
 	SYNC_FAILED,
 	SYNC_EOF, /* never sent: what sync_recv() reports at end of file */
 };

@@ -367,6 +367,9 @@ int config_parse(const char *name, const char *text, size_t len, bool validate,
 void config_free(struct oci_config **c);
 #define AUTO_CONFIG AUTO(config_free) struct oci_config *
 
+/* True when linux.seccomp has SCMP_ACT_NOTIFY as an action, of a rule or by default. */
+bool config_notifies(const struct oci_config *c);
+
 /* Prefixes "WHAT (config.json:LINE:COL): " to err, for failures of later layers. Returns -1. */
 int config_wrap(const struct oci_config *c, uint32_t at, struct err *err, const char *what, ...)
 	PRINTF_LIKE(4, 5);

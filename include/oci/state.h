@@ -30,6 +30,17 @@ struct oci_state {
 	const struct json_map *annotations; /* NULL or empty: left out */
 };
 
+/* What a seccomp agent is told (config-linux.md#containerprocessstate). */
+struct oci_process_state {
+	const char *oci_version;
+	pid_t pid;            /* of the process, as seen by the runtime */
+	const char *metadata; /* NULL: left out */
+	const struct oci_state *state;
+};
+
+/* Appends it, with the one name of a descriptor that it comes with. */
+void process_state_print(struct str *out, const struct oci_process_state *s);
+
 /* Appends the document. INDENT 0: one line without a newline; else that many blanks per level.
  * Without rootfs, which is the form for hooks, a pid of 0 is left out (runtime.md#state: REQUIRED
  * only when created or running); with it, 0 is printed, as other runtimes do for a stopped

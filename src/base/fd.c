@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -48,7 +51,38 @@ union fd_control {
 	char buf[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
 };
 
-int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
+/* 0 when DEADLINE is over, else at least 1. */
+static int ms_until(const struct timespec *deadline)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* this clock is always there */
+	int64_t ms = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000 +
+		     (deadline->tv_nsec - now.tv_nsec + 999999) / 1000000;
+	return ms <= 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* sendmsg(2) with a deadline: the call itself never waits, poll(2) does. */
+static ssize_t send_within(int sock, const struct msghdr *msg, const struct timespec *deadline)
+{
+	for (;;) {
+		ssize_t n = RETRY(sendmsg(sock, msg, MSG_NOSIGNAL | (deadline ? MSG_DONTWAIT : 0)));
+		if (n >= 0 || !deadline || errno != EAGAIN)
+			return n;
+
+		struct pollfd p = { .fd = sock, .events = POLLOUT };
+		int left_ms = ms_until(deadline);
+		if (left_ms == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (poll(&p, 1, left_ms) < 0 && errno != EINTR)
+			return -1;
+	}
+}
+
+static int send_until(int sock, const void *buf, size_t len, const int *fds, size_t n_fds,
+		      const struct timespec *deadline)
 {
 	union fd_control control = { .buf = { 0 } };
 	/* sendmsg only reads; its type has no const. */
@@ -71,18 +105,39 @@ int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
 		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
 	}
 
-	ssize_t n = RETRY(sendmsg(sock, &msg, MSG_NOSIGNAL));
-	if (n < 0)
-		return -1;
-
 	/* Only a stream socket takes a part; the descriptors went with the first byte. */
-	for (size_t sent = (size_t)n; sent < len; sent += (size_t)n) {
-		n = RETRY(send(sock, (const char *)buf + sent, len - sent, MSG_NOSIGNAL));
+	for (size_t sent = 0; sent < len;) {
+		iov.iov_base = (char *)(uintptr_t)buf + sent;
+		iov.iov_len = len - sent;
+		ssize_t n = send_within(sock, &msg, deadline);
 		if (n < 0)
 			return -1;
+		sent += (size_t)n;
+		msg.msg_control = NULL;
+		msg.msg_controllen = 0;
 	}
 
 	return 0;
+}
+
+int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
+{
+	return send_until(sock, buf, len, fds, n_fds, NULL);
+}
+
+int fd_send_within(int sock, const void *buf, size_t len, int fd, unsigned timeout_ms)
+{
+	struct timespec deadline;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &deadline) < 0)
+		return -1;
+	deadline.tv_sec += timeout_ms / 1000;
+	deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	if (deadline.tv_nsec >= 1000000000) {
+		deadline.tv_sec++;
+		deadline.tv_nsec -= 1000000000;
+	}
+	return send_until(sock, buf, len, &fd, fd >= 0 ? 1 : 0, &deadline);
 }
 
 /* Copies the descriptors of one SCM_RIGHTS message to FDS and closes those beyond MAX_FDS. */
@@ -172,15 +227,15 @@ int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, s
 	return 0;
 }
 
-/* The socket file is opened first and connected to through its descriptor: a symbolic link is not
- * followed (S-46), and the length of the path does not matter. */
-int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+int fd_connect_file(int file, const char *name, int sock_type, unsigned timeout_ms, int *ret_fd,
+		    struct err *err)
 {
+	const struct timeval timeout = { .tv_sec = timeout_ms / 1000,
+					 .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000 };
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct stat st;
 
-	AUTO_FD file = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (file < 0 || fstat(file, &st) < 0)
+	if (fstat(file, &st) < 0)
 		return err_sys(err, "open socket '%s'", name);
 	if (!S_ISSOCK(st.st_mode)) {
 		errno = ENOTSOCK;
@@ -190,6 +245,9 @@ int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, 
 	AUTO_FD fd = socket(AF_UNIX, sock_type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, "make socket for '%s'", name);
+	/* connect(2) waits while the other side's queue is full; a timeout of 0 is none. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
+		return err_sys(err, "limit the time to reach socket '%s'", name);
 
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", file);
 	if (RETRY(connect(fd, (const struct sockaddr *)&addr, sizeof(addr))) < 0)
@@ -197,6 +255,17 @@ int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, 
 
 	*ret_fd = fd_take(&fd);
 	return 0;
+}
+
+/* The socket file is opened first and connected to through its descriptor: a symbolic link is not
+ * followed (S-46), and the length of the path does not matter. */
+int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+{
+	AUTO_FD file = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (file < 0)
+		return err_sys(err, "open socket '%s'", name);
+	return fd_connect_file(file, name, sock_type, 0, ret_fd, err);
 }
 
 int fd_connect_unix(const char *path, int sock_type, int *ret_fd, struct err *err)

@@ -47,6 +47,7 @@ static int init_record(struct creation *c, struct err *err)
 		.has_poststart = config->hooks[HOOK_POSTSTART].n,
 		.has_poststop = config->hooks[HOOK_POSTSTOP].n,
 		.has_process = config->process.present,
+		.notifies = config_notifies(config),
 		.annotations = config->annotations,
 	};
 	return 0;
@@ -203,7 +204,9 @@ static int spawn(struct creation *c, struct err *err)
 			   .listener = c->listener,
 			   .start = -1,
 			   .root = ROOTFS_INIT,
-			   .slave = -1 };
+			   .slave = -1,
+			   .notify = NOTIFY_INIT,
+			   .messenger = MESSENGER_INIT };
 	if (spawn_container(&c->plan, c->cgroup.fd, c->sync, child_end, init_main, &in, &c->proc,
 			    err) < 0)
 		return -1;

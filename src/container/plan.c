@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "container/notify.h"
 #include "container/texts.h"
 #include "kernel/net.h"
 #include "kernel/procfs.h"
@@ -198,6 +199,7 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;
 	if (caps_plan_build(p->config, p->user_ns, &p->caps, err) < 0 ||
 	    filter_compile(p->config, &p->arena, &p->filter, err) < 0 || check_filter(p, err) < 0 ||
+	    notify_check(p->config, p->bundlefd, err) < 0 ||
 	    cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0)
 		return -1;
 	return rootfs_plan_build(&rootfs, &p->arena, &p->rootfs, err);

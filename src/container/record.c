@@ -58,6 +58,7 @@ int store_write(const struct store *s, const struct record *r, struct err *err)
 	add_bool(&b, "poststop", r->has_poststop);
 	add_bool(&b, "hooksBegan", r->hooks_began);
 	add_bool(&b, "process", r->has_process);
+	add_bool(&b, "notifies", r->notifies);
 	add_annotations(&b, &r->annotations);
 	str_add(&b, "}\n");
 
@@ -104,6 +105,7 @@ static const struct json_field record_fields[] = {
 	F("poststop",        r.has_poststop,   json_dec_bool,   true),
 	F("hooksBegan",      r.hooks_began,    json_dec_bool,   true),
 	F("process",         r.has_process,    json_dec_bool,   true),
+	F("notifies",        r.notifies,       json_dec_bool,   true),
 	F("annotations",     r.annotations,    json_dec_map,    true),
 	{ .key = NULL },
 };

@@ -7,6 +7,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "container/container.h"
+#include "container/notify.h"
+#include "container/status.h"
 #include "container/sync.h"
 #include "container/texts.h"
 #include "verbs-internal.h"
@@ -58,7 +60,21 @@ static int await_launch(int sock, struct err *err)
 	return 0;
 }
 
-static int release(const struct opened *o, struct err *err)
+/* Of the saved config: later edits of the bundle do not matter (R-BUND-15). */
+static int reach_agent(const struct opened *o, struct notify *ret, struct err *err)
+{
+	AUTO_CONFIG config = NULL;
+	struct oci_state state;
+
+	if (!o->record.notifies)
+		return 0;
+	if (config_load(o->store.dir, "config.json", &config, err) < 0)
+		return err_wrap(err, "saved config of container '%s'", o->store.id);
+	status_fill(&o->record, STATUS_CREATED, o->record.pid, &state);
+	return notify_connect(config, o->record.bundle, &state, o->record.pid, ret, err);
+}
+
+static int release(const struct opened *o, struct notify *n, struct err *err)
 {
 	AUTO_FD sock = -1;
 
@@ -68,8 +84,9 @@ static int release(const struct opened *o, struct err *err)
 	 * between the two leaves a container that ends, never one that runs as "created". */
 	if (unlinkat(o->store.dir, "start.sock", 0) < 0)
 		return err_sys(err, "remove start.sock");
-	if (sync_send(sock, SYNC_GO, -1, err) < 0)
+	if (notify_send(sock, n, err) < 0 || sync_send(sock, SYNC_GO, -1, err) < 0)
 		return -1;
+	notify_done(n); /* the agent awaits the end of the file */
 	return await_launch(sock, err);
 }
 
@@ -107,10 +124,13 @@ static int give_up(struct opened *o, const struct err *cause)
 int container_start(int rootfd, const char *id, struct err *err)
 {
 	AUTO_OPENED o = OPENED_INIT;
+	AUTO_NOTIFY n = NOTIFY_INIT;
 
-	if (opened_begin(rootfd, id, true, &o, err) < 0 || check_status(&o, err) < 0)
+	/* An agent that is not there leaves the container `created`: `start` can be tried again. */
+	if (opened_begin(rootfd, id, true, &o, err) < 0 || check_status(&o, err) < 0 ||
+	    reach_agent(&o, &n, err) < 0)
 		return -1;
-	if (release(&o, err) < 0)
+	if (release(&o, &n, err) < 0)
 		return give_up(&o, err);
 	if (o.record.has_poststart &&
 	    opened_hooks(&o, HOOK_POSTSTART, STATUS_RUNNING, false, err) < 0)

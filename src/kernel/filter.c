@@ -19,6 +19,43 @@ static int build(const struct filter_profile *p, struct arena *a, struct filter 
 	return rc == 0 ? filter_build_by_library(p, a, f, err) : rc;
 }
 
+static long call_seccomp(unsigned operation, uint32_t flags, const void *arg)
+{
+	return syscall(SYS_seccomp, operation, flags, arg);
+}
+
+/* A flag that the kernel knows gets as far as the missing program (EFAULT), others do not (EINVAL).
+ */
+static bool kernel_knows_flag(uint32_t flag)
+{
+	/* This one only together with a listener. */
+	if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+		flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+	return call_seccomp(SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
+}
+
+/* C-SEC-11, C-SEC-30: before any side effect, with the place in config.json. */
+static int check_flags(const struct oci_config *c, uint32_t flags, bool notifies, struct err *err)
+{
+	const uint32_t at = c->linux_.seccomp.at;
+
+	if (!kernel_knows_flag(0))
+		return config_fail(c, at, err,
+				   "linux.seccomp: the running kernel has no seccomp filters "
+				   "(CONFIG_SECCOMP_FILTER)");
+	if (notifies && !kernel_knows_flag(SECCOMP_FILTER_FLAG_NEW_LISTENER))
+		return config_fail(c, at, err,
+				   "linux.seccomp: SCMP_ACT_NOTIFY needs kernel 5.0");
+	for (const struct name_value *f = oci_seccomp_flags; f->name; f++) {
+		if (flags & f->value && !kernel_knows_flag((uint32_t)f->value))
+			return config_fail(c, at, err,
+					   "linux.seccomp.flags: the running kernel does not know %s",
+					   f->name);
+	}
+	return 0;
+}
+
 int filter_compile(const struct oci_config *c, struct arena *a, struct filter *ret, struct err *err)
 {
 	const struct oci_seccomp *s = &c->linux_.seccomp;
@@ -41,6 +78,10 @@ int filter_compile(const struct oci_config *c, struct arena *a, struct filter *r
 			f.n_insns, BPF_MAXINSNS);
 
 	f.flags = s->has_flags ? s->flags : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	f.notifies = config_notifies(c);
+	if (check_flags(c, f.flags, f.notifies, err) < 0)
+		return -1;
+	f.flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
 	*ret = f;
 	return 0;
 }
@@ -51,11 +92,6 @@ uint32_t filter_verdict(const struct filter *f, int nr, const uint64_t args[6])
 
 	memcpy(data.args, args, sizeof(data.args));
 	return f->insns ? filter_run(f, &data) : SECCOMP_RET_ALLOW;
-}
-
-static long call_seccomp(unsigned operation, uint32_t flags, const void *arg)
-{
-	return syscall(SYS_seccomp, operation, flags, arg);
 }
 
 /* prctl(PR_GET_SECCOMP) says 2 when a filter is in force (I-10); asked only if the filter lets us.
@@ -75,8 +111,11 @@ static int read_mode_back(const struct filter *f, struct err *err)
 	return 0;
 }
 
-int filter_load(const struct filter *f, struct err *err)
+int filter_load(const struct filter *f, int *ret_listener, struct err *err)
 {
+	const uint32_t listen = f->notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+
+	*ret_listener = -1;
 	if (!f->insns)
 		return 0;
 
@@ -85,25 +124,13 @@ int filter_load(const struct filter *f, struct err *err)
 		.len = (unsigned short)f->n_insns,
 		.filter = (struct sock_filter *)(uintptr_t)f->insns,
 	};
-	long rc = call_seccomp(SECCOMP_SET_MODE_FILTER, f->flags, &program);
+	long rc = call_seccomp(SECCOMP_SET_MODE_FILTER, f->flags | listen, &program);
 	if (rc < 0)
 		return err_sys(err, "load the seccomp filter");
-	if (rc > 0) /* TSYNC: the id of the thread that cannot follow */
-		return err_set(err, ERR_SYSTEM,
-			       "load the seccomp filter: thread %ld has one of its own", rc);
+	if (f->notifies)
+		*ret_listener = (int)rc;
 
 	return read_mode_back(f, err);
-}
-
-/* A flag that the kernel knows gets as far as the missing program (EFAULT), others do not (EINVAL).
- */
-static bool kernel_knows_flag(uint32_t flag)
-{
-	/* This one only together with a listener. */
-	if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
-		flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
-
-	return call_seccomp(SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
 }
 
 const char *const *filter_supported_flags(void)

@@ -12,13 +12,6 @@
  * left out, and nothing appears that the spec defined after OCI_VERSION_MAX (F-03): memoryPolicy,
  * netDevices and intelRdt's newer members came with 1.3.0. */
 
-/* SCMP_ACT_NOTIFY and what only makes sense with it are refused as yet. */
-static bool is_notify(const char *name)
-{
-	return strcmp(name, "SCMP_ACT_NOTIFY") == 0 ||
-	       strcmp(name, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") == 0;
-}
-
 /* libseccomp learned these with 2.6.0. */
 static bool needs_libseccomp_2_6(const char *arch)
 {
@@ -50,10 +43,8 @@ static unsigned minor_version(const char *version)
 static void put_names(struct json_writer *w, const char *key, const struct name_value *table)
 {
 	json_open(w, key, '[');
-	for (const struct name_value *n = table; n->name; n++) {
-		if (!is_notify(n->name))
-			json_put_string(w, NULL, n->name);
-	}
+	for (const struct name_value *n = table; n->name; n++)
+		json_put_string(w, NULL, n->name);
 	json_close(w, ']');
 }
 
@@ -84,7 +75,7 @@ static void put_seccomp(struct json_writer *w, const struct features_input *in)
 	for (size_t i = 0; in->seccomp_supported_flags && in->seccomp_supported_flags[i]; i++) {
 		const char *name = in->seccomp_supported_flags[i];
 		uint64_t known;
-		if (names_find(oci_seccomp_flags, name, &known) && !is_notify(name))
+		if (names_find(oci_seccomp_flags, name, &known))
 			json_put_string(w, NULL, name);
 	}
 	json_close(w, ']');

@@ -2,7 +2,6 @@
 #include "oci/validate.h"
 
 #include <ctype.h>
-#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -319,20 +318,6 @@ static uint32_t find_block_io(const struct oci_config *c)
 	return n > 0 || b->weight.v > 0 || b->leaf_weight.v > 0 ? b->at : 0;
 }
 
-static uint32_t find_notify(const struct oci_config *c)
-{
-	const struct oci_seccomp *s = &c->linux_.seccomp;
-
-	if (s->present && oci_seccomp_actions[s->default_action].value == SECCOMP_RET_USER_NOTIF)
-		return s->at;
-	for (size_t i = 0; i < s->n_rules; i++) {
-		if (oci_seccomp_actions[s->rules[i].action].value == SECCOMP_RET_USER_NOTIF)
-			return s->rules[i].at;
-	}
-	return 0;
-}
-
-/* clang-format off */
 static const struct unsupported {
 	const char *path;
 	uint32_t (*find)(const struct oci_config *c);
@@ -348,7 +333,6 @@ static const struct unsupported {
 	{ "linux.resources.hugepageLimits", find_hugepages },
 	{ "linux.resources.blockIO",        find_block_io },
 	{ "linux.resources.rdma",           find_rdma },
-	{ "linux.seccomp: SCMP_ACT_NOTIFY", find_notify },
 };
 /* clang-format on */
 

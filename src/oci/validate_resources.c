@@ -154,8 +154,12 @@ void check_seccomp_errno(struct json_decoder *d, const struct oci_config *c)
 	}
 }
 
-static bool uses_notify(const struct oci_seccomp *s)
+bool config_notifies(const struct oci_config *c)
 {
+	const struct oci_seccomp *s = &c->linux_.seccomp;
+
+	if (!s->present)
+		return false;
 	if (oci_seccomp_actions[s->default_action].value == SECCOMP_RET_USER_NOTIF)
 		return true;
 	for (size_t i = 0; i < s->n_rules; i++) {
@@ -175,10 +179,10 @@ void check_seccomp_listener(struct json_decoder *d, const struct oci_config *c)
 		return;
 	if (s->listener_metadata && !s->listener_path)
 		complain(d, s->at, "linux.seccomp.listenerMetadata", "needs 'listenerPath'");
-	if (uses_notify(s) && !s->listener_path)
+	if (config_notifies(c) && !s->listener_path)
 		complain(d, s->at, "linux.seccomp.listenerPath", "required by SCMP_ACT_NOTIFY");
 	if (names_find(oci_seccomp_flags, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", &killable) &&
-	    s->flags & killable && !uses_notify(s))
+	    s->flags & killable && !config_notifies(c))
 		complain(d, s->at, "linux.seccomp.flags",
 			 "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs SCMP_ACT_NOTIFY");
 }

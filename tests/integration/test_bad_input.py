@@ -581,9 +581,6 @@ UNSUPPORTED = [
      set_at("linux.resources.hugepageLimits", [{"pageSize": "2MB", "limit": 1}])),
     ("linux.resources.blockIO", set_at("linux.resources.blockIO", {"weight": 100})),
     ("linux.resources.rdma", set_at("linux.resources.rdma", {"mlx5_0": {"hcaHandles": 1}})),
-    ("SCMP_ACT_NOTIFY", set_at("linux.seccomp", {
-        "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x",
-        "syscalls": [{"names": ["getcwd"], "action": "SCMP_ACT_NOTIFY"}]})),
 ]
 
 

@@ -379,6 +379,60 @@ static void missing_standard_streams_are_made(void **state)
 	}
 }
 
+/* C-SEC-26, C-SEC-27: a descriptor with the first part only, and an end for a reader that never
+ * reads. */
+static void long_message_is_sent_in_parts_until_a_deadline(void **state)
+{
+	static char data[1 << 20];
+	int pair[2], fd = -1;
+	size_t n_fds, total = 0;
+	(void)state;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(fd_send_within(pair[0], data, sizeof(data), STDERR_FILENO, 30), -1);
+	assert_int_equal(errno, ETIMEDOUT);
+	ssize_t n = fd_recv(pair[1], data, sizeof(data), &fd, 1, &n_fds);
+	assert_true(n > 0);
+	assert_int_equal(n_fds, 1);
+	close(fd);
+	for (total = (size_t)n; total < sizeof(data); total += (size_t)n) {
+		n = RETRY(recv(pair[1], data, sizeof(data), MSG_DONTWAIT));
+		if (n < 0)
+			break;
+	}
+	assert_true(total < sizeof(data));
+	assert_int_equal(errno, EAGAIN);
+
+	assert_int_equal(fd_send_within(pair[0], "x", 1, -1, 1000), 0);
+	assert_int_equal(fd_recv(pair[1], data, sizeof(data), &fd, 1, &n_fds), 1);
+	assert_int_equal(n_fds, 0);
+	close(pair[1]);
+	assert_int_equal(fd_send_within(pair[0], "x", 1, -1, 1000), -1);
+	assert_int_equal(errno, EPIPE);
+	close(pair[0]);
+}
+
+/* C-SEC-22: connect(2) waits for a place in the queue. */
+static void full_queue_ends_a_connect_that_has_a_limit(void **state)
+{
+	struct scratch *s = *state;
+	struct err err = ERR_INIT;
+	int listener = -1, one = -1;
+	size_t waiting = 0;
+
+	assert_int_equal(fd_listen_unix_at(s->fd, "l", SOCK_STREAM, &listener, &err), 0);
+	int file = openat(s->fd, "l", O_PATH | O_CLOEXEC);
+	while (fd_connect_file(file, "l", SOCK_STREAM, 30, &one, &err) == 0) {
+		waiting++;
+		assert_true(waiting < 100);
+		close(one);
+	}
+	assert_true(waiting > 0);
+	assert_int_equal(err.sys, EAGAIN);
+	close(file);
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -397,6 +451,8 @@ int main(void)
 		SCRATCH_TEST(listening_does_not_replace_what_exists),
 		SCRATCH_TEST(connecting_to_anything_but_a_socket_is_refused),
 		SCRATCH_TEST(missing_standard_streams_are_made),
+		SCRATCH_TEST(long_message_is_sent_in_parts_until_a_deadline),
+		SCRATCH_TEST(full_queue_ends_a_connect_that_has_a_limit),
 	};
 
 	return cmocka_run_group_tests_name("base/fd", tests, NULL, NULL);

@@ -60,7 +60,9 @@ static void without_a_profile_everything_is_allowed(void **state)
 	assert_int_equal(filter_compile(&c, &a, &f, &err), 0);
 	assert_null(f.insns);
 	assert_int_equal(filter_verdict(&f, SYS_read, no_args), SECCOMP_RET_ALLOW);
-	assert_int_equal(filter_load(&f, &err), 0);
+	int listener = 0;
+	assert_int_equal(filter_load(&f, &listener, &err), 0);
+	assert_int_equal(listener, -1);
 }
 
 /* C-SEC-02, C-SEC-03 */
@@ -121,8 +123,12 @@ static void absent_flags_and_no_flags_differ(void **state)
 	} rows[] = {
 		{ "", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
 		{ ",\"flags\":[]", 0 },
-		{ ",\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\",\"SECCOMP_FILTER_FLAG_TSYNC\"]",
-		  SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_TSYNC },
+		{ ",\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"]", SECCOMP_FILTER_FLAG_LOG },
+		{ ",\"flags\":[\"SECCOMP_FILTER_FLAG_SPEC_ALLOW\",\"SECCOMP_FILTER_FLAG_LOG\"]",
+		  SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_LOG },
+		/* of one thread nothing is to be synchronised */
+		{ ",\"flags\":[\"SECCOMP_FILTER_FLAG_TSYNC\",\"SECCOMP_FILTER_FLAG_LOG\"]",
+		  SECCOMP_FILTER_FLAG_LOG },
 	};
 	(void)state;
 
@@ -355,7 +361,9 @@ static void need_load(const char *body)
 	struct err err = ERR_INIT;
 
 	REQUIRE_OK(compile_in(body, &a, &c, &f, &err), err);
-	REQUIRE_OK(filter_load(&f, &err), err);
+	int listener;
+	REQUIRE_OK(filter_load(&f, &listener, &err), err);
+	REQUIRE(listener == -1);
 }
 
 static void no_new_privs(void)
@@ -430,13 +438,14 @@ static void refused(void)
 	REQUIRE_OK(compile_in("\"defaultAction\":\"SCMP_ACT_ALLOW\"", &a, &c, &f, &err), err);
 	if (geteuid() == 0)
 		REQUIRE(setresuid(1000, 1000, 1000) == 0);
-	REQUIRE(filter_load(&f, &err) < 0);
+	int listener;
+	REQUIRE(filter_load(&f, &listener, &err) < 0);
 	REQUIRE(err.sys == EACCES);
 
 	no_new_privs();
 	f.flags = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; /* C-SEC-12 */
-	REQUIRE(filter_load(&f, &err) < 0);
-	REQUIRE(err.sys == EINVAL);
+	REQUIRE(filter_load(&f, &listener, &err) < 0);
+	REQUIRE(err.sys == EINVAL && listener == -1);
 	REQUIRE(prctl(PR_GET_SECCOMP) == 0);
 }
 

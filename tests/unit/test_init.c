@@ -92,6 +92,8 @@ static void rlimits_come_after_the_hooks(void **state)
 	assert_order("startContainer", "rlimits");
 	assert_order("ready", "wait for start");
 	assert_order("wait for start", "startContainer");
+	assert_order("startContainer", "messenger"); /* hooks fork: from one thread */
+	assert_order("messenger", "rlimits");
 }
 
 int main(void)

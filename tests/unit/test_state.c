@@ -109,6 +109,29 @@ static void printed_document_can_be_parsed(void **state)
 	}
 }
 
+/* C-SEC-26: metadata is optional, all else is required. */
+static void process_state_names_the_descriptor_and_holds_the_state(void **state)
+{
+	const struct oci_state container = {
+		.oci_version = "1.0.2", .id = "web", .status = STATUS_CREATED, .pid = 7, .bundle = "/b"
+	};
+	struct oci_process_state s = {
+		.oci_version = "1.0.2", .pid = 8, .metadata = "m\"", .state = &container
+	};
+	AUTO_STR with = STR_INIT;
+	AUTO_STR without = STR_INIT;
+	(void)state;
+
+	process_state_print(&with, &s);
+	assert_string_equal(str_text(&with),
+			    "{\"ociVersion\":\"1.0.2\",\"fds\":[\"seccompFd\"],\"pid\":8,"
+			    "\"metadata\":\"m\\\"\",\"state\":{\"ociVersion\":\"1.0.2\",\"id\":"
+			    "\"web\",\"pid\":7,\"status\":\"created\",\"bundle\":\"/b\"}}");
+	s.metadata = NULL;
+	process_state_print(&without, &s);
+	assert_null(strstr(str_text(&without), "metadata"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +139,7 @@ int main(void)
 		cmocka_unit_test(form_for_hooks_leaves_out_what_is_absent),
 		cmocka_unit_test(every_status_has_its_name),
 		cmocka_unit_test(printed_document_can_be_parsed),
+		cmocka_unit_test(process_state_names_the_descriptor_and_holds_the_state),
 	};
 
 	return cmocka_run_group_tests_name("oci/state", tests, NULL, NULL);

@@ -141,6 +141,7 @@ static struct record sample(void)
 		.cgroup_created = true,
 		.has_poststop = true,
 		.has_process = true,
+		.notifies = true,
 		.annotations = { .v = (struct json_pair *)(uintptr_t)notes, .n = ARRAY_LEN(notes) },
 	};
 }
@@ -162,7 +163,7 @@ static void record_survives_writing_and_reading(void **state)
 	assert_string_equal(out.cgroup, in.cgroup);
 	assert_int_equal(out.pid, in.pid);
 	assert_true(out.start_time == in.start_time);
-	assert_true(out.cgroup_created && out.has_poststop && out.has_process);
+	assert_true(out.cgroup_created && out.has_poststop && out.has_process && out.notifies);
 	assert_false(out.has_poststart || out.own_pid_ns || out.hooks_began);
 	assert_int_equal(out.annotations.n, 2);
 	assert_string_equal(out.annotations.v[0].value, "x\"y\n");
