@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "container/texts.h"
+#include "kernel/lsm.h"
 #include "kernel/net.h"
 #include "kernel/procfs.h"
 #include "kernel/sysctl.h"
@@ -192,6 +193,7 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 
 	if (ns_plan_build(p->config, &p->ns, err) < 0 ||
 	    sysctl_check(p->config, p->ns.own, err) < 0 ||
+	    lsm_check(p->config, &p->config->process, err) < 0 ||
 	    net_devices_check(p->config, &p->ns, p->procfd, err) < 0)
 		return -1;
 	rootfs.user_ns = p->ns.join[OCI_NS_USER];
