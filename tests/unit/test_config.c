@@ -551,8 +551,6 @@ static void example_of_the_spec_is_refused_for_known_reasons(void **state)
 		": linux.resources.cpu.realtimePeriod: cgroup v2",
 		": linux.resources.network.classID: cgroup v2",
 		": linux.resources.network.priorities: cgroup v2",
-		": process.apparmorProfile: not supported yet",
-		": process.selinuxLabel: not supported yet",
 		": linux.resources.hugepageLimits: not supported yet",
 		": linux.resources.blockIO: not supported yet",
 	};
