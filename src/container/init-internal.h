@@ -3,7 +3,8 @@
  *
  * init.c        the three tables and the walk; launch steps
  * init_setup.c  the container around the process
- * init_user.c   the process itself */
+ * init_user.c   the process itself
+ * init_attrs.c  attributes of the process that the kernel's schedulers and security modules read */
 #pragma once
 
 #include "base/attr.h"
@@ -40,6 +41,15 @@ int step_caps(struct init *in, struct err *err) MUST_CHECK;
 int step_cwd_as_user(struct init *in, struct err *err) MUST_CHECK;
 int step_no_new_privs(struct init *in, struct err *err) MUST_CHECK;
 int step_executable(struct init *in, struct err *err) MUST_CHECK;
+
+/* Process, src/container/init_attrs.c; the first of them is part of the setup */
+int step_key_label(struct init *in, struct err *err) MUST_CHECK;
+int step_label(struct init *in, struct err *err) MUST_CHECK;
+int step_affinity(struct init *in, struct err *err) MUST_CHECK;
+int step_scheduler(struct init *in, struct err *err) MUST_CHECK;
+int step_io_priority(struct init *in, struct err *err) MUST_CHECK;
+int step_memory_policy(struct init *in, struct err *err) MUST_CHECK;
+int step_personality(struct init *in, struct err *err) MUST_CHECK;
 
 /* Runs hooks inside the container: the state document names the pid as seen there. CWDFD as in
  * hooks_run(). */

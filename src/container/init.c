@@ -94,6 +94,36 @@ static bool has_rlimits(const struct plan *p)
 	return p->config->process.n_rlimits;
 }
 
+static bool has_key_label(const struct plan *p)
+{
+	return p->config->process.selinux_label && wants_keyring(p);
+}
+
+static bool has_label(const struct plan *p)
+{
+	return p->config->process.selinux_label || p->config->process.apparmor_profile;
+}
+
+static bool has_scheduler(const struct plan *p)
+{
+	return p->config->process.scheduler.present;
+}
+
+static bool has_io_priority(const struct plan *p)
+{
+	return p->config->process.io_priority.present;
+}
+
+static bool has_memory_policy(const struct plan *p)
+{
+	return has_process(p) && p->config->linux_.memory_policy.present;
+}
+
+static bool has_personality(const struct plan *p)
+{
+	return has_process(p) && p->config->linux_.has_personality;
+}
+
 static bool has_no_new_privs(const struct plan *p)
 {
 	return p->config->process.no_new_privileges;
@@ -218,6 +248,7 @@ static const struct step setup_steps[] = {
 	{ "namespaces",         "config-linux.md#namespaces",         NULL,                 step_namespaces     },
 	{ "user namespace",     "config-linux.md#user-namespace-mappings", wants_user_ns,   step_become_root    },
 	{ "session",            "the caller's terminal stays outside", NULL,                step_session        },
+	{ "key label",          "config.md#process: selinuxLabel; the keyring is the first key", has_key_label, step_key_label },
 	{ "keyring",            "the caller's keys stay outside",     wants_keyring,        step_keyring        },
 	{ "host name",          "config.md#hostname",                 NULL,                 step_hostname       },
 	{ "root",               "config.md#root",                     NULL,                 step_attach         },
@@ -235,10 +266,16 @@ static const struct step setup_steps[] = {
 
 /* The process itself: the same for every process of the container (I-20). */
 static const struct step process_steps[] = {
+	{ "label",              "apparmorProfile, selinuxLabel; needs the host's procfs", has_label, step_label },
 	{ "descriptors",        "nothing of the host stays open",     NULL,                 step_descriptors    },
 	{ "standard streams",   "the user may reopen them",           wants_plain_stdio,    step_stdio          },
 	{ "home",               "HOME from the image when unset",     lacks_home,           step_home           },
 	{ "working directory",  "config.md#process: cwd",             has_process,          step_cwd            },
+	{ "affinity",           "all CPUs of the cgroup",             has_process,          step_affinity       },
+	{ "scheduler",          "config.md#linux-process: scheduler; needs CAP_SYS_NICE", has_scheduler, step_scheduler },
+	{ "I/O priority",       "config.md#linux-process: ioPriority", has_io_priority,     step_io_priority    },
+	{ "memory policy",      "config-linux.md#memory-policy; after the cgroup", has_memory_policy, step_memory_policy },
+	{ "personality",        "config-linux.md#personality",        has_personality,      step_personality    },
 	{ "bounding set",       "before the ids: needs CAP_SETPCAP",  has_process,          step_bounding       },
 	{ "user",               "config.md#posix-platform-user",      has_process,          step_ids            },
 	{ "capabilities",       "config.md#linux-process",            has_process,          step_caps           },

@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "container/notify.h"
 #include "container/texts.h"
+#include "kernel/lsm.h"
 #include "kernel/net.h"
 #include "kernel/procfs.h"
 #include "kernel/sysctl.h"
@@ -193,6 +194,7 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 
 	if (ns_plan_build(p->config, &p->ns, err) < 0 ||
 	    sysctl_check(p->config, p->ns.own, err) < 0 ||
+	    lsm_check(p->config, &p->config->process, err) < 0 ||
 	    net_devices_check(p->config, &p->ns, p->procfd, err) < 0)
 		return -1;
 	rootfs.user_ns = p->ns.join[OCI_NS_USER];

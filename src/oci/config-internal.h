@@ -82,6 +82,8 @@ json_decode_fn config_dec_text;
 struct config_text {
 	size_t at;
 };
+/* The same for a list of CPUs or memory nodes, "0-3,7"; ARG: NULL. */
+json_decode_fn config_dec_list;
 
 /* The value of the name NODE in TABLE, or a report that suggests and lists what is allowed. */
 bool config_get_name(struct json_decoder *d, const struct json_node *node,

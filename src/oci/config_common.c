@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "oci/bitlist.h"
 #include "oci/config-internal.h"
 
 const struct json_range_u64 config_range_id = { 0, ID_MAX_VALID };
@@ -74,6 +75,22 @@ void config_dec_text(struct json_decoder *d, const struct json_node *node, void 
 	memcpy(out, &s, sizeof(s));
 	if (a)
 		memcpy((char *)out + a->at, &node->at, sizeof(node->at));
+}
+
+void config_dec_list(struct json_decoder *d, const struct json_node *node, void *out,
+		     const void *arg)
+{
+	char shown[JSON_SHOWN];
+	size_t at;
+
+	config_dec_text(d, node, out, arg);
+	if (node->type != JSON_STRING || !*node->text)
+		return;
+	const char *wrong = bitlist_parse(node->text, NULL, &at);
+	if (wrong)
+		json_fail(d, node,
+			  "expected a list such as \"0-3,7\", found string \"%s\": %s at offset %zu",
+			  json_shown(node->text, shown), wrong, at);
 }
 
 /* ---- names --------------------------------------------------------------------------------- */

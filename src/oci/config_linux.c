@@ -307,7 +307,7 @@ static const struct config_object intel_rdt_object = OBJECT_ARG(config_intel_rdt
 
 const struct json_field config_memory_policy_fields[] = {
 	REQUIRED("mode",  oci_memory_policy, mode,  config_dec_name32,  oci_memory_policies),
-	OPTIONAL("nodes", oci_memory_policy, nodes, config_dec_text,    NULL),
+	OPTIONAL("nodes", oci_memory_policy, nodes, config_dec_list,    NULL),
 	OPTIONAL("flags", oci_memory_policy, flags, config_dec_flags32, oci_memory_policy_flags),
 	END_OF_FIELDS
 };

@@ -157,16 +157,6 @@ static const struct json_range_i64 nice_range = { -20, 19 };
 static const struct json_range_i64 int32_range = { INT32_MIN, INT32_MAX };
 static const struct json_range_u64 io_priority_range = { 0, 7 };
 
-/* A list of CPUs ("0-3,7"); the kernel has the last word. "" leaves the affinity alone. */
-static void dec_cpu_list(struct json_decoder *d, const struct json_node *node, void *out,
-			 const void *arg)
-{
-	(void)arg;
-	config_dec_text(d, node, out, NULL);
-	if (node->type == JSON_STRING && node->text[strspn(node->text, "0123456789, -")])
-		json_fail(d, node, "a list of CPUs has digits, ',' and '-' only");
-}
-
 /* clang-format off */
 const struct json_field config_scheduler_fields[] = {
 	REQUIRED("policy",   oci_scheduler, policy,      config_dec_name32,  oci_scheduler_policies),
@@ -188,8 +178,8 @@ const struct json_field config_io_priority_fields[] = {
 static const struct config_object io_priority_object = OBJECT_ARG(config_io_priority_fields, oci_io_priority);
 
 const struct json_field config_cpu_affinity_fields[] = {
-	OPTIONAL("initial", oci_process, exec_cpu_initial, dec_cpu_list, NULL),
-	OPTIONAL("final",   oci_process, exec_cpu_final,   dec_cpu_list, NULL),
+	OPTIONAL("initial", oci_process, exec_cpu_initial, config_dec_list, NULL),
+	OPTIONAL("final",   oci_process, exec_cpu_final,   config_dec_list, NULL),
 	END_OF_FIELDS
 };
 /* clang-format on */

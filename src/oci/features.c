@@ -10,7 +10,8 @@
 
 /* Everything here is a promise (D-19), so what config_validate() refuses as "not supported yet" is
  * left out, and nothing appears that the spec defined after OCI_VERSION_MAX (F-03): memoryPolicy,
- * netDevices and intelRdt's newer members came with 1.3.0. */
+ * netDevices and intelRdt's newer members came with 1.3.0. AppArmor and SELinux are "enabled" when
+ * the program can use them, whatever the host has (F-04). */
 
 /* libseccomp learned these with 2.6.0. */
 static bool needs_libseccomp_2_6(const char *arch)
@@ -29,15 +30,15 @@ static bool needs_libseccomp_2_6(const char *arch)
 	return false;
 }
 
-/* VERSION is "MAJOR.MINOR.MICRO"; 0 for what is none. */
-static unsigned minor_version(const char *version)
+/* MINOR of VERSION, "MAJOR.MINOR.MICRO"; 0 for another MAJOR and for what is no version. */
+static unsigned minor_version(const char *version, char major)
 {
 	const char *dot = version ? strchr(version, '.') : NULL;
 	unsigned minor = 0;
 
 	for (const char *p = dot ? dot + 1 : ""; *p >= '0' && *p <= '9' && minor < 1000; p++)
 		minor = minor * 10 + (unsigned)(*p - '0');
-	return version && strncmp(version, "2.", 2) == 0 ? minor : 0;
+	return version && version[0] == major && version[1] == '.' ? minor : 0;
 }
 
 static void put_names(struct json_writer *w, const char *key, const struct name_value *table)
@@ -58,7 +59,7 @@ static void put_mount_options(struct json_writer *w)
 
 static void put_seccomp(struct json_writer *w, const struct features_input *in)
 {
-	bool has_new_archs = minor_version(in->libseccomp_version) >= 6;
+	bool has_new_archs = minor_version(in->libseccomp_version, '2') >= 6;
 
 	json_open(w, "seccomp", '{');
 	json_put_bool(w, "enabled", true);
@@ -90,6 +91,15 @@ static void put_enabled(struct json_writer *w, const char *key, bool enabled)
 	json_close(w, '}');
 }
 
+/* F-16 */
+static void put_memory_policy(struct json_writer *w)
+{
+	json_open(w, "memoryPolicy", '{');
+	put_names(w, "modes", oci_memory_policies);
+	put_names(w, "flags", oci_memory_policy_flags);
+	json_close(w, '}');
+}
+
 static void put_linux(struct json_writer *w, const struct features_input *in)
 {
 	json_open(w, "linux", '{');
@@ -103,9 +113,11 @@ static void put_linux(struct json_writer *w, const struct features_input *in)
 	json_put_bool(w, "rdma", false);
 	json_close(w, '}');
 	put_seccomp(w, in);
-	put_enabled(w, "apparmor", false);
-	put_enabled(w, "selinux", false);
+	put_enabled(w, "apparmor", true);
+	put_enabled(w, "selinux", true);
 	put_enabled(w, "intelRdt", false);
+	if (minor_version(OCI_VERSION_MAX, '1') >= 3)
+		put_memory_policy(w);
 	json_open(w, "mountExtensions", '{');
 	put_enabled(w, "idmap", true);
 	json_close(w, '}');

@@ -37,6 +37,9 @@ rule_fn check_mounts_namespace, check_mounts, check_mount_maps;
 /* validate_host.c */
 rule_fn check_net_devices, check_intel_rdt;
 
+/* validate_process.c */
+rule_fn check_scheduler, check_scheduler_hooks, check_memory_policy;
+
 /* validate_resources.c */
 rule_fn check_memory, check_memory_swap, check_cpu, check_network, check_unified;
 rule_fn check_seccomp_errno, check_seccomp_listener;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/personality.h>
 
 #include "base/str.h"
 #include "oci/validate-internal.h"
@@ -254,48 +253,9 @@ static void check_hooks(struct json_decoder *d, const struct oci_config *c)
 
 /* Each finder returns the position of the value, or 0. What asks for nothing is not found. */
 
-static uint32_t find_scheduler(const struct oci_config *c)
-{
-	return c->process.scheduler.present ? c->process.scheduler.at : 0;
-}
-
-static uint32_t find_io_priority(const struct oci_config *c)
-{
-	return c->process.io_priority.present ? c->process.io_priority.at : 0;
-}
-
-static uint32_t find_cpu_affinity(const struct oci_config *c)
-{
-	const struct oci_process *p = &c->process;
-
-	return p->exec_cpu_initial || p->exec_cpu_final ? p->exec_cpu_at : 0;
-}
-
-static uint32_t find_apparmor(const struct oci_config *c)
-{
-	return c->process.apparmor_profile ? c->process.apparmor_at : 0;
-}
-
-static uint32_t find_selinux(const struct oci_config *c)
-{
-	return c->process.selinux_label ? c->process.selinux_at : 0;
-}
-
 static uint32_t find_intel_rdt(const struct oci_config *c)
 {
 	return c->linux_.intel_rdt.present ? c->linux_.intel_rdt.at : 0;
-}
-
-static uint32_t find_memory_policy(const struct oci_config *c)
-{
-	return c->linux_.memory_policy.present ? c->linux_.memory_policy.at : 0;
-}
-
-static uint32_t find_personality(const struct oci_config *c)
-{
-	const struct oci_linux *l = &c->linux_;
-
-	return l->has_personality && l->personality != PER_LINUX ? l->personality_at : 0;
 }
 
 static uint32_t find_hugepages(const struct oci_config *c)
@@ -322,14 +282,7 @@ static const struct unsupported {
 	const char *path;
 	uint32_t (*find)(const struct oci_config *c);
 } unsupported[] = {
-	{ "process.scheduler",              find_scheduler },
-	{ "process.ioPriority",             find_io_priority },
-	{ "process.execCPUAffinity",        find_cpu_affinity },
-	{ "process.apparmorProfile",        find_apparmor },
-	{ "process.selinuxLabel",           find_selinux },
 	{ "linux.intelRdt",                 find_intel_rdt },
-	{ "linux.memoryPolicy",             find_memory_policy },
-	{ "linux.personality.domain",       find_personality },
 	{ "linux.resources.hugepageLimits", find_hugepages },
 	{ "linux.resources.blockIO",        find_block_io },
 	{ "linux.resources.rdma",           find_rdma },
@@ -360,6 +313,8 @@ static const struct rule {
 	{ check_args,               PART_PROCESS },
 	{ check_process_env,        PART_PROCESS },
 	{ check_rlimits,            PART_PROCESS },
+	{ check_scheduler,          PART_PROCESS },
+	{ check_scheduler_hooks,    PART_PROCESS | PART_HOOKS },
 	{ check_hostname,           PART_TOP | PART_NAMESPACES },
 	{ check_mounts_namespace,   PART_MOUNTS | PART_NAMESPACES },
 	{ check_mounts,             PART_MOUNTS },
@@ -376,6 +331,7 @@ static const struct rule {
 	{ check_cgroups_path,       PART_LINUX },
 	{ check_masked_paths,       PART_NAMESPACES | PART_LINUX },
 	{ check_rootfs_propagation, PART_NAMESPACES | PART_LINUX },
+	{ check_memory_policy,      PART_LINUX },
 	{ check_sysctl,             PART_LINUX },
 	{ check_sysctl_owner,       PART_NAMESPACES | PART_LINUX },
 	{ check_sysctl_domainname,  PART_TOP | PART_LINUX },

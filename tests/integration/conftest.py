@@ -47,6 +47,7 @@ def has(name):
         "no-apparmor": lambda: not os.path.exists("/sys/kernel/security/apparmor")
         or "AppArmor is there",
         "no-selinux": lambda: not os.path.exists("/sys/fs/selinux/enforce") or "SELinux is there",
+        "numa": lambda: os.path.exists("/proc/self/numa_maps") or "kernel without NUMA",
         "two-cpus": lambda: (os.cpu_count() or 1) > 1 or "needs two processors",
     }
     answer = checks[name]()

@@ -568,15 +568,7 @@ def test_invalid_combination_is_refused_before_anything_is_made(bundle, edit, te
 
 
 UNSUPPORTED = [
-    ("process.scheduler", set_at("process.scheduler", {"policy": "SCHED_OTHER"})),
-    ("process.ioPriority",
-     set_at("process.ioPriority", {"class": "IOPRIO_CLASS_BE", "priority": 4})),
-    ("process.execCPUAffinity", set_at("process.execCPUAffinity", {"initial": "0"})),
-    ("process.apparmorProfile", set_at("process.apparmorProfile", "x")),
-    ("process.selinuxLabel", set_at("process.selinuxLabel", "x")),
     ("linux.intelRdt", set_at("linux.intelRdt", {"closID": "x"})),
-    ("linux.memoryPolicy", set_at("linux.memoryPolicy", {"mode": "MPOL_BIND", "nodes": "0"})),
-    ("linux.personality.domain", set_at("linux.personality", {"domain": "LINUX32"})),
     ("linux.resources.hugepageLimits",
      set_at("linux.resources.hugepageLimits", [{"pageSize": "2MB", "limit": 1}])),
     ("linux.resources.blockIO", set_at("linux.resources.blockIO", {"weight": 100})),

@@ -78,6 +78,7 @@ static void report_process(int argc, char **argv)
 	put_file("status", "/proc/self/status");
 	put_file("stat", "/proc/self/stat");
 	put_file("attr_current", "/proc/self/attr/current");
+	put_file("attr_apparmor", "/proc/self/attr/apparmor/current");
 	put_file("cgroup", "/proc/self/cgroup");
 	put_file("timens_offsets", "/proc/self/timens_offsets");
 	put_file("uid_map", "/proc/self/uid_map");
@@ -296,6 +297,45 @@ static void report_system(void)
 	put_int("cpus", CPU_COUNT(&set));
 }
 
+static void report_scheduling(void)
+{
+	/* Of linux/sched/types.h, which cannot be included beside sched.h. */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} a = { .size = 0 };
+	unsigned long nodes[128] = { 0 };
+	int mode = -1;
+
+	if (syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) == 0) {
+		begin("sched", '{');
+		put_uint("policy", a.policy);
+		put_uint("flags", a.flags);
+		put_int("nice", a.nice);
+		put_uint("priority", a.priority);
+		put_uint("runtime", a.runtime);
+		put_uint("deadline", a.deadline);
+		put_uint("period", a.period);
+		end('}');
+	}
+	/* null in a kernel without NUMA */
+	if (syscall(SYS_get_mempolicy, &mode, nodes, sizeof(nodes) * 8, NULL, 0) < 0) {
+		put_text("mempolicy", NULL);
+		return;
+	}
+	begin("mempolicy", '{');
+	put_int("mode", mode);
+	begin("nodes", '[');
+	for (int i = 0; i < 64; i++)
+		if (nodes[0] >> i & 1)
+			put_int(NULL, i);
+	end(']');
+	end('}');
+}
+
 static void report_interfaces(void)
 {
 	struct if_nameindex *list = if_nameindex();
@@ -361,6 +401,7 @@ void report(int argc, char **argv)
 	report_rlimits();
 	report_signals();
 	report_system();
+	report_scheduling();
 	report_interfaces();
 	report_directory("dev", "/dev");
 }

@@ -29,11 +29,22 @@ static void process_values_are_checked(void **state)
 		{ IN_PROCESS, "\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":0}]", "process.rlimits[0].hard: required" },
 		{ IN_PROCESS, "\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":-1,\"hard\":0}]", "process.rlimits[0].soft: expected" },
 		{ IN_PROCESS, "\"rlimits\":[null]", "process.rlimits[0]: expected an object, found null" },
-		{ IN_PROCESS, "\"execCPUAffinity\":{\"initial\":\"a-b\"}", "process.execCPUAffinity.initial: a list of CPUs" },
+		{ IN_PROCESS, "\"execCPUAffinity\":{\"initial\":\"a-b\"}", "process.execCPUAffinity.initial: expected a list such as \"0-3,7\", found string \"a-b\": expected a number at offset 0" },
 		{ IN_PROCESS, "\"capabilities\":[\"CAP_KILL\"]", "process.capabilities: expected an object" },
 		{ IN_PROCESS, "\"capabilities\":{\"bounding\":[1]}", "process.capabilities.bounding[0]: expected a string" },
 		/* C-SCHED-01, C-SCHED-09, C-SCHED-10 */
 		{ IN_PROCESS, "\"scheduler\":{\"policy\":\"SCHED_FOO\"}", "process.scheduler.policy: unknown value \"SCHED_FOO\", " },
+		/* C-SCHED-01, C-SCHED-03, C-SCHED-06, C-PROC-17 */
+		{ IN_PROCESS, "\"scheduler\":{}", "process.scheduler.policy: required" },
+		{ IN_PROCESS, "\"scheduler\":{\"policy\":\"SCHED_OTHER\",\"nice\":20}", "process.scheduler.nice: expected an integer from -20 to 19" },
+		{ IN_PROCESS, "\"scheduler\":{\"policy\":\"SCHED_OTHER\",\"nice\":-21}", "process.scheduler.nice: expected an integer from -20 to 19" },
+		{ IN_PROCESS, "\"scheduler\":{\"policy\":\"SCHED_OTHER\",\"flags\":[\"SCHED_FLAG_FOO\"]}", "process.scheduler.flags[0]: unknown value" },
+		{ IN_PROCESS, "\"scheduler\":{\"policy\":\"SCHED_DEADLINE\",\"runtime\":-1}", "process.scheduler.runtime: expected" },
+		{ IN_PROCESS, "\"execCPUAffinity\":{\"initial\":\"0\",\"final\":\" 0 - 3 , 7 \"}", "" },
+		{ IN_PROCESS, "\"execCPUAffinity\":{\"final\":\"0,,1\"}", "process.execCPUAffinity.final: expected a list such as \"0-3,7\", found string \"0,,1\": expected a number at offset 2" },
+		{ IN_PROCESS, "\"execCPUAffinity\":{\"final\":\"3-0\"}", "process.execCPUAffinity.final: expected a list such as \"0-3,7\", found string \"3-0\": the range ends below its start at offset 2" },
+		{ IN_PROCESS, "\"execCPUAffinity\":{\"final\":0}", "process.execCPUAffinity.final: expected" },
+		{ IN_PROCESS, "\"execCPUAffinity\":{\"final\":\"-\"}", "process.execCPUAffinity.final: expected a list" },
 		{ IN_PROCESS, "\"ioPriority\":{\"class\":\"NONE\",\"priority\":0}", "process.ioPriority.class: unknown value \"NONE\", allowed are \"IOPRIO_CLASS_RT\", \"IOPRIO_CLASS_BE\", \"IOPRIO_CLASS_IDLE\"" },
 		{ IN_PROCESS, "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\",\"priority\":8}", "process.ioPriority.priority: expected an integer from 0 to 7" },
 		{ IN_PROCESS, "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\"}", "process.ioPriority.priority: required" },
@@ -124,6 +135,15 @@ static void seccomp_and_other_linux_values_are_checked(void **state)
 		{ IN_LINUX, "\"personality\":{\"domain\":\"LINUX64\"}", "linux.personality.domain: unknown value" },
 		{ IN_LINUX, "\"personality\":{\"domain\":\"LINUX\",\"flags\":[\"ADDR_NO_RANDOMIZE\"]}", "linux.personality.flags: no personality flag" },
 		{ IN_LINUX, "\"memoryPolicy\":{\"nodes\":\"0\"}", "linux.memoryPolicy.mode: required" },
+		/* C-MPOL-01, C-MPOL-02, C-MPOL-04, C-MPOL-05 */
+		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_FOO\"}", "linux.memoryPolicy.mode: unknown value \"MPOL_FOO\"" },
+		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":2,\"nodes\":\"0\"}", "linux.memoryPolicy.mode: expected" },
+		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"0\",\"flags\":[\"MPOL_F_FOO\"]}", "linux.memoryPolicy.flags[0]: unknown value" },
+		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":0}", "linux.memoryPolicy.nodes: expected" },
+		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"0-\"}", "linux.memoryPolicy.nodes: expected a list such as \"0-3,7\", found string \"0-\": expected a number at offset 2" },
+		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"all\"}", "linux.memoryPolicy.nodes: expected a list" },
+		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"4095\"}", "" },
+		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"8192\"}", "linux.memoryPolicy.nodes: expected a list such as \"0-3,7\", found string \"8192\": the number is above 8191" },
 		/* clang-format on */
 	};
 	(void)state;

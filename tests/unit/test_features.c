@@ -119,7 +119,6 @@ static void refused_features_are_not_announced(void **state)
 {
 	const struct document *d = *state;
 	static const char *const disabled[] = {
-		"linux/apparmor/enabled",   "linux/selinux/enabled",
 		"linux/intelRdt/enabled",
 		"linux/cgroup/v1",          "linux/cgroup/systemd",
 		"linux/cgroup/systemdUser", "linux/cgroup/rdma"
@@ -143,13 +142,36 @@ static void refused_features_are_not_announced(void **state)
 	assert_int_equal(at(d, "potentiallyUnsafeConfigAnnotations")->count, 0);
 }
 
+/* F-14, F-04: what this program can do, whatever the kernel has. */
+static void security_modules_are_announced(void **state)
+{
+	const struct document *d = *state;
+
+	assert_true(at(d, "linux/apparmor/enabled")->boolean);
+	assert_true(at(d, "linux/selinux/enabled")->boolean);
+}
+
+/* F-16, F-03: complete where the announced version of the spec defines it. */
+static void memory_policies_are_announced_from_1_3_on(void **state)
+{
+	const struct document *d = *state;
+
+	if (strcmp(OCI_VERSION_MAX, "1.3.0") < 0) {
+		assert_null(at(d, "linux/memoryPolicy"));
+		return;
+	}
+	assert_int_equal(at(d, "linux/memoryPolicy/modes")->count, 7);
+	assert_int_equal(at(d, "linux/memoryPolicy/flags")->count, 3);
+	assert_true(has(d, "linux/memoryPolicy/modes", "MPOL_WEIGHTED_INTERLEAVE"));
+	assert_true(has(d, "linux/memoryPolicy/flags", "MPOL_F_STATIC_NODES"));
+}
+
 /* F-03: nothing that the spec defined after the announced version (1.2.1). */
 static void newer_properties_are_absent(void **state)
 {
 	const struct document *d = *state;
 
 	assert_null(at(d, "linux/netDevices"));
-	assert_null(at(d, "linux/memoryPolicy"));
 	assert_null(at(d, "linux/intelRdt/schemata"));
 	assert_null(at(d, "linux/intelRdt/monitoring"));
 }
@@ -193,6 +215,8 @@ int main(void)
 		cmocka_unit_test(announced_versions_are_accepted),
 		cmocka_unit_test(announced_mount_options_are_accepted),
 		cmocka_unit_test(refused_features_are_not_announced),
+		cmocka_unit_test(security_modules_are_announced),
+		cmocka_unit_test(memory_policies_are_announced_from_1_3_on),
 		cmocka_unit_test(newer_properties_are_absent),
 		cmocka_unit_test(lists_are_complete),
 		cmocka_unit_test(newer_libseccomp_brings_its_architectures),

@@ -96,6 +96,42 @@ static void rlimits_come_after_the_hooks(void **state)
 	assert_order("messenger", "rlimits");
 }
 
+/* C-PROC-15, C-PROC-16, S-04: by the host's procfs, which goes with the descriptors; AppArmor's change
+ * of profile is restricted by no_new_privs. The session keyring is the first key. */
+static void labels_are_set_while_the_procfs_is_there(void **state)
+{
+	(void)state;
+
+	assert_order("key label", "keyring");
+	assert_order("pivot root", "label");
+	assert_order("label", "descriptors");
+	assert_order("label", "no new privileges");
+	assert_order("createContainer", "label");
+}
+
+/* C-SCHED-07, C-CPU-15: SCHED_DEADLINE needs all CPUs, and all of it privileges. */
+static void scheduling_is_set_with_privileges_and_all_cpus(void **state)
+{
+	(void)state;
+
+	assert_order("affinity", "scheduler");
+	assert_order("scheduler", "bounding set");
+	assert_order("scheduler", "user");
+	assert_order("I/O priority", "user");
+	/* hooks of the container's set-up fork, and run for the runtime */
+	assert_order("createContainer", "scheduler");
+	assert_order("createContainer", "memory policy");
+}
+
+/* C-PERS-04: the filter may refuse personality(2). */
+static void personality_comes_before_the_filter(void **state)
+{
+	(void)state;
+
+	assert_order("personality", "seccomp");
+	assert_order("personality", "ready");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +142,9 @@ int main(void)
 		cmocka_unit_test(executable_is_looked_up_as_the_user_before_ready),
 		cmocka_unit_test(host_descriptors_close_before_the_working_directory),
 		cmocka_unit_test(rlimits_come_after_the_hooks),
+		cmocka_unit_test(labels_are_set_while_the_procfs_is_there),
+		cmocka_unit_test(scheduling_is_set_with_privileges_and_all_cpus),
+		cmocka_unit_test(personality_comes_before_the_filter),
 	};
 
 	return cmocka_run_group_tests_name("init", tests, NULL, NULL);

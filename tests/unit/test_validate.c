@@ -622,17 +622,8 @@ static void fields_not_applied_yet_are_refused(void **state)
 {
 	static const struct verdict_case cases[] = {
 		/* clang-format off */
-		{ IN_PROCESS, "\"scheduler\":{\"policy\":\"SCHED_OTHER\"}", "process.scheduler: not supported yet" },
-		{ IN_PROCESS, "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\",\"priority\":4}", "process.ioPriority: not supported yet" },
-		{ IN_PROCESS, "\"execCPUAffinity\":{\"initial\":\"0\"}", "process.execCPUAffinity: not supported yet" },
-		{ IN_PROCESS, "\"execCPUAffinity\":{}", "" },
-		{ IN_PROCESS, "\"apparmorProfile\":\"p\"", "process.apparmorProfile: not supported yet" },
-		{ IN_PROCESS, "\"selinuxLabel\":\"l\"", "process.selinuxLabel: not supported yet" },
 		{ IN_LINUX, "\"mountLabel\":\"\"", "" },
 		{ IN_LINUX, "\"intelRdt\":{}", "linux.intelRdt: not supported yet" },
-		{ IN_LINUX, "\"memoryPolicy\":{\"mode\":\"MPOL_DEFAULT\"}", "linux.memoryPolicy: not supported yet" },
-		{ IN_LINUX, "\"personality\":{\"domain\":\"LINUX32\"}", "linux.personality.domain: not supported yet" },
-		{ IN_LINUX, "\"personality\":{\"domain\":\"LINUX\"}", "" },
 		{ IN_LINUX, RES("\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":9223372036854772000}]"), "linux.resources.hugepageLimits: not supported yet" },
 		{ IN_LINUX, RES("\"blockIO\":{\"weight\":10}"), "linux.resources.blockIO: not supported yet" },
 		{ IN_LINUX, RES("\"blockIO\":{\"leafWeight\":10}"), "linux.resources.blockIO: not supported yet" },
