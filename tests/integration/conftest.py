@@ -2,7 +2,9 @@
 """Fixtures of the integration tests. Run them with tests/run, inside tests/in."""
 
 import os
+import pathlib
 import re
+import shutil
 import signal
 import subprocess
 
@@ -14,7 +16,8 @@ import harness
 # the tests that need it instead of skipping them: a skip never hides a failure.
 EXPECTED = {
     "native": {"root", "cgroup2", "userns", "timens", "tmpfs-idmap", "clone-into-cgroup"},
-    "uml": {"root", "cgroup2", "userns", "memory", "cpu", "io", "pids"},
+    "uml": {"root", "cgroup2", "userns", "memory", "cpu", "io", "pids", "selinux"},
+    "uml-apparmor": {"root", "cgroup2", "userns"},
 }
 CONTROLLERS = {"memory", "cpu", "io", "pids", "cpuset", "hugetlb"}
 
@@ -30,6 +33,15 @@ def controllers():
         return set()
 
 
+def apparmor():
+    """True, or the reason why profiles cannot be tested."""
+    if not os.path.exists("/sys/kernel/security/apparmor/profiles"):
+        # In its own guest only what is not installed is a reason.
+        assert os.environ.get("TESTS_IN") != "uml-apparmor", "the guest has no AppArmor"
+        return "no AppArmor"
+    return shutil.which("apparmor_parser") is not None or "apparmor_parser is not installed"
+
+
 def has(name):
     """None when this environment has the thing, otherwise the reason why not."""
     if name in CONTROLLERS:
@@ -43,9 +55,10 @@ def has(name):
         "timens": lambda: os.path.exists("/proc/self/ns/time") or "kernel without time namespaces",
         "tmpfs-idmap": lambda: kernel() >= (6, 3) or "idmapped tmpfs needs kernel 6.3",
         "clone-into-cgroup": lambda: kernel() >= (5, 7) or "kernel older than 5.7",
-        "apparmor": lambda: os.path.exists("/sys/kernel/security/apparmor") or "no AppArmor",
-        "no-apparmor": lambda: not os.path.exists("/sys/kernel/security/apparmor")
-        or "AppArmor is there",
+        "apparmor": apparmor,
+        "no-apparmor": lambda: apparmor() is not True or "AppArmor is there",
+        "selinux": lambda: "selinuxfs" in pathlib.Path("/proc/filesystems").read_text()
+        or "kernel without SELinux",
         "no-selinux": lambda: not os.path.exists("/sys/fs/selinux/enforce") or "SELinux is there",
         "numa": lambda: os.path.exists("/proc/self/numa_maps") or "kernel without NUMA",
         "two-cpus": lambda: (os.cpu_count() or 1) > 1 or "needs two processors",
@@ -57,14 +70,18 @@ def has(name):
 def pytest_configure(config):
     config.addinivalue_line("markers", "requires(*names): what the environment must have")
     config.addinivalue_line("markers", "limit(seconds): time limit of a test, 120 by default")
-    config.addinivalue_line("markers", "controllers: needs cgroup controllers beyond hugetlb")
+    config.addinivalue_line("markers", "controllers: needs the guest, most of all cgroup controllers "
+                            "beyond hugetlb")
+    config.addinivalue_line("markers", "apparmor: needs the guest with AppArmor")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         needed = {n for m in item.iter_markers("requires") for n in m.args}
-        if needed & (CONTROLLERS - {"hugetlb"}):
+        if needed & (CONTROLLERS - {"hugetlb"} | {"selinux"}):
             item.add_marker("controllers")
+        if "apparmor" in needed:
+            item.add_marker("apparmor")
 
 
 def pytest_runtest_setup(item):
