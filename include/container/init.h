@@ -19,6 +19,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -44,6 +45,11 @@ struct init {
 
 /* Body of the process; never returns to the caller's code. ARG: struct init. */
 int init_main(void *arg);
+
+/* process.scheduler and process.ioPriority: has C any of them; applies them to process PID, or to the
+ * caller for 0. Failures have positions. */
+bool init_has_priorities(const struct oci_config *c);
+int init_set_priorities(const struct oci_config *c, pid_t pid, struct err *err) MUST_CHECK;
 
 /* For tests: the steps of the three tables in their order, names ended by NULL. */
 const char *const *init_step_names(void);

@@ -12,6 +12,8 @@
  *     |<---- CONSOLE + master ----|   only with process.terminal
  *     |<---- HOST_HOOKS ----------|   only with prestart or createRuntime hooks
  *     |----- HOOKS_DONE --------->|
+ *     |<---- PRIORITIES ----------|   only in a user namespace, whose capabilities do not count here
+ *     |----- PRIORITIES_DONE ---->|
  *     |<---- READY ---------------|   everything that can fail before execve has been done
  *     |----- COMMIT ------------->|   the record says `created`; end of file here = the child gives
  * up
@@ -37,6 +39,8 @@ enum sync_type {
 	SYNC_CONSOLE,
 	SYNC_HOST_HOOKS,
 	SYNC_HOOKS_DONE,
+	SYNC_PRIORITIES,
+	SYNC_PRIORITIES_DONE,
 	SYNC_READY,
 	SYNC_COMMIT,
 	SYNC_LAUNCH,

@@ -2,8 +2,8 @@
 /* kernel/sched.h - how the kernel schedules the process: policy, I/O priority, CPUs, personality
  *
  * All functions act on a part of the config, so that they serve the container's first process and
- * those of `exec` alike; all change the calling process and read back what they set (I-10).
- * Messages name no position: the caller wraps them with that of the part.
+ * those of `exec` alike; they change one process and read back what they set (I-10). PID 0 is the
+ * caller. Messages name no position: the caller wraps them with that of the part.
  *
  * Order in the process:
  *   1. exec only: sched_affinity_initial()
@@ -11,10 +11,15 @@
  *   3. sched_affinity_final() for exec, sched_affinity_all() for the first process (C-CPU-15)
  *   4. sched_apply(): SCHED_DEADLINE is admitted only where all CPUs of its domain may be used
  *      (C-SCHED-07); ioprio_apply()
- *   5. only then the privileges go: real-time policies and a lower nice value need CAP_SYS_NICE in
- * the initial user namespace A SCHED_DEADLINE process cannot fork unless it has
- * SCHED_FLAG_RESET_ON_FORK. */
+ *   5. only then the privileges go: what raises a priority needs CAP_SYS_NICE
+ *
+ * The capability counts in the initial user namespace only. Inside another one the process gets
+ * EPERM (err->sys), and its parent may still do it, by the number of the process.
+ *
+ * A SCHED_DEADLINE process cannot fork unless it has SCHED_FLAG_RESET_ON_FORK. */
 #pragma once
+
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -23,12 +28,12 @@
 /* process.scheduler by sched_setattr(2) (C-SCHED-01 to C-SCHED-08). The nice value is set for every
  * policy: under those that do not use it, it waits for the way back to SCHED_OTHER. Does nothing
  * unless S is present. */
-int sched_apply(const struct oci_scheduler *s, struct err *err) MUST_CHECK;
+int sched_apply(pid_t pid, const struct oci_scheduler *s, struct err *err) MUST_CHECK;
 
 /* process.ioPriority (C-SCHED-09 to C-SCHED-11), for the process group when this process leads it,
- * as the text wants; otherwise the group is the caller's, so only for this process. Does nothing
+ * as the text wants; otherwise the group is somebody else's, so only for this process. Does nothing
  * unless P is present. */
-int ioprio_apply(const struct oci_io_priority *p, struct err *err) MUST_CHECK;
+int ioprio_apply(pid_t pid, const struct oci_io_priority *p, struct err *err) MUST_CHECK;
 
 /* process.execCPUAffinity of an `exec` (C-PROC-17). `initial`: call before the process enters the
  * container's cgroup; nothing when absent. `final`: call when it is inside; when absent, the

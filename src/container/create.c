@@ -316,6 +316,14 @@ static int take_console(struct creation *c, int take_fd, struct err *err)
 	return 0;
 }
 
+/* The child is not yet reaped, so its number is still its own. */
+static int set_priorities(struct creation *c, struct err *err)
+{
+	if (init_set_priorities(c->plan.config, c->proc.pid, err) < 0)
+		return -1;
+	return answer(c, SYNC_PRIORITIES_DONE, err);
+}
+
 static int handle(struct phase *ph, enum sync_type type, int take_fd, struct err *err)
 {
 	AUTO_FD fd = take_fd;
@@ -332,6 +340,8 @@ static int handle(struct phase *ph, enum sync_type type, int take_fd, struct err
 		return take_console(ph->c, fd_take(&fd), err);
 	if (type == SYNC_HOST_HOOKS)
 		return run_host_hooks(ph->c, err);
+	if (type == SYNC_PRIORITIES)
+		return set_priorities(ph->c, err);
 	return 0;
 }
 
@@ -345,6 +355,8 @@ static int follow_setup(struct creation *c, struct err *err)
 		ph.allowed |= MAY(SYNC_CONSOLE);
 	if (c->plan.config->hooks[HOOK_PRESTART].n || c->plan.config->hooks[HOOK_CREATE_RUNTIME].n)
 		ph.allowed |= MAY(SYNC_HOST_HOOKS);
+	if (c->plan.user_ns && init_has_priorities(c->plan.config))
+		ph.allowed |= MAY(SYNC_PRIORITIES);
 	/* createContainer hooks run in the child, without a message. */
 	if (c->plan.config->hooks[HOOK_CREATE_CONTAINER].n && note_hooks(c, err) < 0)
 		return -1;

@@ -46,8 +46,7 @@ int step_executable(struct init *in, struct err *err) MUST_CHECK;
 int step_key_label(struct init *in, struct err *err) MUST_CHECK;
 int step_label(struct init *in, struct err *err) MUST_CHECK;
 int step_affinity(struct init *in, struct err *err) MUST_CHECK;
-int step_scheduler(struct init *in, struct err *err) MUST_CHECK;
-int step_io_priority(struct init *in, struct err *err) MUST_CHECK;
+int step_priorities(struct init *in, struct err *err) MUST_CHECK;
 int step_memory_policy(struct init *in, struct err *err) MUST_CHECK;
 int step_personality(struct init *in, struct err *err) MUST_CHECK;
 

@@ -104,14 +104,9 @@ static bool has_label(const struct plan *p)
 	return p->config->process.selinux_label || p->config->process.apparmor_profile;
 }
 
-static bool has_scheduler(const struct plan *p)
+static bool has_priorities(const struct plan *p)
 {
-	return p->config->process.scheduler.present;
-}
-
-static bool has_io_priority(const struct plan *p)
-{
-	return p->config->process.io_priority.present;
+	return init_has_priorities(p->config);
 }
 
 static bool has_memory_policy(const struct plan *p)
@@ -272,8 +267,7 @@ static const struct step process_steps[] = {
 	{ "home",               "HOME from the image when unset",     lacks_home,           step_home           },
 	{ "working directory",  "config.md#process: cwd",             has_process,          step_cwd            },
 	{ "affinity",           "all CPUs of the cgroup",             has_process,          step_affinity       },
-	{ "scheduler",          "config.md#linux-process: scheduler; needs CAP_SYS_NICE", has_scheduler, step_scheduler },
-	{ "I/O priority",       "config.md#linux-process: ioPriority", has_io_priority,     step_io_priority    },
+	{ "priorities",         "scheduler, ioPriority; need CAP_SYS_NICE", has_priorities, step_priorities   },
 	{ "memory policy",      "config-linux.md#memory-policy; after the cgroup", has_memory_policy, step_memory_policy },
 	{ "personality",        "config-linux.md#personality",        has_personality,      step_personality    },
 	{ "bounding set",       "before the ids: needs CAP_SETPCAP",  has_process,          step_bounding       },

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Process steps of container/init.h: labels, scheduling, memory policy, personality */
+#include <errno.h>
+
+#include "container/sync.h"
 #include "init-internal.h"
 #include "kernel/lsm.h"
 #include "kernel/mempolicy.h"
@@ -43,22 +46,33 @@ int step_affinity(struct init *in, struct err *err)
 	return 0;
 }
 
-int step_scheduler(struct init *in, struct err *err)
+bool init_has_priorities(const struct oci_config *c)
 {
-	const struct oci_config *c = in->plan->config;
+	return c->process.scheduler.present || c->process.io_priority.present;
+}
 
-	if (sched_apply(&c->process.scheduler, err) < 0)
-		return config_wrap(c, c->process.scheduler.at, err, "process.scheduler");
+int init_set_priorities(const struct oci_config *c, pid_t pid, struct err *err)
+{
+	const struct oci_process *p = &c->process;
+
+	if (sched_apply(pid, &p->scheduler, err) < 0)
+		return config_wrap(c, p->scheduler.at, err, "process.scheduler");
+	if (ioprio_apply(pid, &p->io_priority, err) < 0)
+		return config_wrap(c, p->io_priority.at, err, "process.ioPriority");
 	return 0;
 }
 
-int step_io_priority(struct init *in, struct err *err)
+/* By itself if it may: a rootless caller need not be the owner of this process any more. What it may
+ * not, from inside a user namespace, its parent may. */
+int step_priorities(struct init *in, struct err *err)
 {
-	const struct oci_config *c = in->plan->config;
-
-	if (ioprio_apply(&c->process.io_priority, err) < 0)
-		return config_wrap(c, c->process.io_priority.at, err, "process.ioPriority");
-	return 0;
+	if (init_set_priorities(in->plan->config, 0, err) == 0)
+		return 0;
+	if (!in->plan->user_ns || err->sys != EPERM)
+		return -1;
+	if (sync_send(in->sync, SYNC_PRIORITIES, -1, err) < 0)
+		return -1;
+	return sync_expect(in->sync, SYNC_PRIORITIES_DONE, err);
 }
 
 /* ---- the rest ---------------------------------------------------------------------------------

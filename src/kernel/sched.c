@@ -38,17 +38,14 @@ static bool is_realtime(uint32_t policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-static int set_nice(const struct oci_scheduler *s, struct err *err)
+static int set_nice(pid_t pid, const struct oci_scheduler *s, struct err *err)
 {
-	if (setpriority(PRIO_PROCESS, 0, s->nice) == 0)
+	if (setpriority(PRIO_PROCESS, (id_t)pid, s->nice) == 0)
 		return 0;
-	if (errno == EACCES || errno == EPERM)
-		return err_set(
-			err, ERR_SYSTEM,
-			"nice %d is below the current value, which needs CAP_SYS_NICE in the "
-			"initial user namespace",
-			s->nice);
-	return err_sys(err, "set nice %d", s->nice);
+	if (errno == EACCES) /* what this call says where others say EPERM */
+		errno = EPERM;
+	return err_sys(err, "set nice %d%s", s->nice,
+		       errno == EPERM ? " (needs CAP_SYS_NICE in the initial user namespace)" : "");
 }
 
 /* What the errno of sched_setattr(2) means for this request. */
@@ -78,10 +75,10 @@ static int refused(const struct oci_scheduler *s, struct err *err)
 	return err_sys(err, "set policy %s%s", name, hint);
 }
 
-static int getattr(struct sched_attr *ret, struct err *err)
+static int getattr(pid_t pid, struct sched_attr *ret, struct err *err)
 {
 	*ret = (struct sched_attr){ .size = 0 };
-	if (syscall(SYS_sched_getattr, 0, ret, sizeof(*ret), 0) < 0)
+	if (syscall(SYS_sched_getattr, pid, ret, sizeof(*ret), 0) < 0)
 		return err_sys(err, "read the policy");
 	return 0;
 }
@@ -101,14 +98,14 @@ static bool same_parameters(const struct oci_scheduler *s, const struct sched_at
 	return true;
 }
 
-static int check(const struct oci_scheduler *s, uint32_t policy, struct err *err)
+static int check(pid_t pid, const struct oci_scheduler *s, uint32_t policy, struct err *err)
 {
 	const uint64_t shown =
 		SCHED_FLAG_RESET_ON_FORK |
 		(policy == SCHED_DEADLINE ? SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN : 0);
 	struct sched_attr is;
 
-	if (getattr(&is, err) < 0)
+	if (getattr(pid, &is, err) < 0)
 		return -1;
 	/* Only set bits are compared: a flag of the caller may be there without having been asked
 	 * for. */
@@ -121,12 +118,12 @@ static int check(const struct oci_scheduler *s, uint32_t policy, struct err *err
 			       (uint64_t)is.sched_flags);
 	errno = 0;
 	if (!(s->flags & SCHED_FLAG_KEEP_PARAMS) &&
-	    (getpriority(PRIO_PROCESS, 0) != s->nice || errno))
+	    (getpriority(PRIO_PROCESS, (id_t)pid) != s->nice || errno))
 		return err_set(err, ERR_SYSTEM, "nice %d is not in force", s->nice);
 	return 0;
 }
 
-int sched_apply(const struct oci_scheduler *s, struct err *err)
+int sched_apply(pid_t pid, const struct oci_scheduler *s, struct err *err)
 {
 	struct sched_attr want = {
 		.size = sizeof(want),
@@ -142,33 +139,35 @@ int sched_apply(const struct oci_scheduler *s, struct err *err)
 
 	if (!s->present)
 		return 0;
-	if (getattr(&before, err) < 0)
+	if (getattr(pid, &before, err) < 0)
 		return -1;
 	uint32_t policy = s->flags & SCHED_FLAG_KEEP_POLICY ? before.sched_policy : s->policy;
-	if (!(s->flags & SCHED_FLAG_KEEP_PARAMS) && !takes_nice(policy) && set_nice(s, err) < 0)
+	if (!(s->flags & SCHED_FLAG_KEEP_PARAMS) && !takes_nice(policy) &&
+	    set_nice(pid, s, err) < 0)
 		return -1;
-	if (syscall(SYS_sched_setattr, 0, &want, 0) < 0)
+	if (syscall(SYS_sched_setattr, pid, &want, 0) < 0)
 		return refused(s, err);
-	return check(s, policy, err);
+	return check(pid, s, policy, err);
 }
 
 /* ---- I/O priority -----------------------------------------------------------------------------
  */
 
-int ioprio_apply(const struct oci_io_priority *p, struct err *err)
+int ioprio_apply(pid_t pid, const struct oci_io_priority *p, struct err *err)
 {
-	bool leads = getpgrp() == getpid();
+	pid_t who = pid ? pid : getpid();
+	bool leads = getpgid(who) == who;
 	long want = (long)IOPRIO_PRIO_VALUE(p->class, p->priority);
 
 	if (!p->present)
 		return 0;
-	if (syscall(SYS_ioprio_set, leads ? IOPRIO_WHO_PGRP : IOPRIO_WHO_PROCESS, 0, want) < 0)
+	if (syscall(SYS_ioprio_set, leads ? IOPRIO_WHO_PGRP : IOPRIO_WHO_PROCESS, who, want) < 0)
 		return err_sys(err, "set %s, priority %u%s", names_of(oci_io_classes, p->class),
 			       p->priority,
-			       errno == EPERM
-				       ? " (needs CAP_SYS_NICE in the initial user namespace)"
-				       : "");
-	long is = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+			       errno == EPERM ?
+				       " (needs CAP_SYS_NICE in the initial user namespace)" :
+				       "");
+	long is = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, who);
 	if (is < 0)
 		return err_sys(err, "read it back");
 	if (is != want)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """process.scheduler, ioPriority, execCPUAffinity; linux.personality, linux.memoryPolicy."""
 
+import ctypes
 import os
 import re
 import resource
@@ -32,6 +33,13 @@ def may_be_realtime():
             os._exit(1)
         os._exit(0)
     return os.waitpid(pid, 0)[1] == 0
+
+
+def without_sys_nice():
+    """A caller that executes without CAP_SYS_NICE: it is not in the bounding set."""
+    default_signals()
+    assert ctypes.CDLL(None).prctl(24, 23, 0, 0, 0) == 0
+    resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
 
 
 realtime = pytest.mark.skipif("not may_be_realtime()", reason="no real-time budget here")
@@ -84,6 +92,43 @@ def test_user_and_capabilities_do_not_matter(bundle):
     bundle.process["user"] = {"uid": 1000, "gid": 1000}
     bundle.process["capabilities"] = {}
     assert bundle.run_probe().scheduler == POLICIES["SCHED_RR"]
+
+
+@realtime
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_priorities_in_a_user_namespace(bundle, uid):
+    """C-SCHED-04, C-SCHED-09: capabilities of the container's own user namespace do not count, those of
+    the runtime do."""
+    bundle.user_namespace()
+    bundle.process["user"] = {"uid": uid, "gid": uid}
+    bundle.process["scheduler"] = {"policy": "SCHED_RR", "priority": 7, "nice": -4}
+    bundle.process["ioPriority"] = {"class": "IOPRIO_CLASS_RT", "priority": 2}
+    seen = bundle.run_probe()
+    assert (seen.scheduler, seen.sched.priority, seen.nice) == (POLICIES["SCHED_RR"], 7, -4)
+    assert seen.ioprio == 1 << 13 | 2
+
+
+@realtime
+def test_deadline_in_a_user_namespace(bundle):
+    """C-SCHED-05."""
+    bundle.user_namespace()
+    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", "runtime": 42000,
+                                   "deadline": 1000000}
+    assert bundle.run_probe().sched.policy == POLICIES["SCHED_DEADLINE"]
+
+
+@pytest.mark.parametrize("policy, nice", [("SCHED_BATCH", 3), ("SCHED_IDLE", 9)])
+def test_rootless_caller_can_give_up_priority(bundle, policy, nice):
+    """C-SCHED-07: one without privileges, whose container runs as another of its users."""
+    bundle.user_namespace()
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.process["scheduler"] = {"policy": policy, "nice": nice}
+
+    def caller():
+        without_sys_nice()
+        os.nice(2)
+    seen = bundle.run_probe(preexec_fn=caller)
+    assert (seen.scheduler, seen.nice) == (POLICIES[policy], nice)
 
 
 @realtime
@@ -181,16 +226,18 @@ def test_deadline_beyond_what_the_cpus_have_is_refused(bundle):
 
 def test_unprivileged_caller_is_refused_with_the_reason(bundle):
     """C-SCHED-07."""
-    def caller():
-        default_signals()
-        # CAP_SYS_NICE out of the bounding set of what the caller executes.
-        import ctypes
-        assert ctypes.CDLL(None).prctl(24, 23, 0, 0, 0) == 0
-        resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
     bundle.process["scheduler"] = {"policy": "SCHED_FIFO", "priority": 1}
-    line = bundle.refused(preexec_fn=caller)
+    line = bundle.refused(preexec_fn=without_sys_nice)
     assert "process.scheduler (config.json:" in line
     assert "set policy SCHED_FIFO (needs CAP_SYS_NICE in the initial user namespace" in line
+
+
+def test_unprivileged_caller_is_refused_in_a_user_namespace(bundle):
+    """C-SCHED-07: it is the parent who is refused, and nothing is left."""
+    bundle.user_namespace()
+    bundle.process["scheduler"] = {"policy": "SCHED_OTHER", "nice": -1}
+    line = bundle.refused(preexec_fn=without_sys_nice)
+    assert "process.scheduler (config.json:" in line and "needs CAP_SYS_NICE" in line
 
 
 @pytest.mark.parametrize("value, text", [
@@ -316,7 +363,6 @@ def test_personality_of_the_caller_does_not_win(bundle):
     """C-PERS-01."""
     def caller():
         default_signals()
-        import ctypes
         assert ctypes.CDLL(None).personality(8) >= 0
     bundle.linux["personality"] = {"domain": "LINUX"}
     assert bundle.run_probe(preexec_fn=caller).personality == 0
@@ -395,7 +441,6 @@ def test_default_policy_replaces_that_of_the_caller(bundle):
     """C-MPOL-01."""
     def caller():
         default_signals()
-        import ctypes
         nodes = ctypes.c_ulong(1)
         assert ctypes.CDLL(None).syscall(238, 3, ctypes.byref(nodes), 65) == 0
     assert bundle.run_probe(preexec_fn=caller).mempolicy.mode == 3

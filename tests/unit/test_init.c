@@ -114,12 +114,11 @@ static void scheduling_is_set_with_privileges_and_all_cpus(void **state)
 {
 	(void)state;
 
-	assert_order("affinity", "scheduler");
-	assert_order("scheduler", "bounding set");
-	assert_order("scheduler", "user");
-	assert_order("I/O priority", "user");
+	assert_order("affinity", "priorities");
+	assert_order("priorities", "bounding set");
+	assert_order("priorities", "user");
 	/* hooks of the container's set-up fork, and run for the runtime */
-	assert_order("createContainer", "scheduler");
+	assert_order("createContainer", "priorities");
 	assert_order("createContainer", "memory policy");
 }
 

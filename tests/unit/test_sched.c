@@ -40,16 +40,16 @@ static void batch(void)
 	struct oci_scheduler s = { .present = true, .policy = SCHED_BATCH, .nice = 7 };
 	struct err err = ERR_INIT;
 
-	REQUIRE_OK(sched_apply(&s, &err), err);
+	REQUIRE_OK(sched_apply(0, &s, &err), err);
 	REQUIRE(sched_getscheduler(0) == SCHED_BATCH && getpriority(PRIO_PROCESS, 0) == 7);
 
 	/* the nice value waits for the way back */
 	s = (struct oci_scheduler){ .present = true, .policy = SCHED_IDLE, .nice = 9 };
-	REQUIRE_OK(sched_apply(&s, &err), err);
+	REQUIRE_OK(sched_apply(0, &s, &err), err);
 	REQUIRE(sched_getscheduler(0) == SCHED_IDLE && getpriority(PRIO_PROCESS, 0) == 9);
 
 	s.flags = RESET_ON_FORK;
-	REQUIRE_OK(sched_apply(&s, &err), err);
+	REQUIRE_OK(sched_apply(0, &s, &err), err);
 	REQUIRE(attributes().flags & RESET_ON_FORK);
 }
 
@@ -64,21 +64,21 @@ static void keep(void)
 	struct oci_scheduler s = { .present = true, .policy = SCHED_BATCH, .nice = 5 };
 	struct err err = ERR_INIT;
 
-	REQUIRE_OK(sched_apply(&s, &err), err);
+	REQUIRE_OK(sched_apply(0, &s, &err), err);
 	s = (struct oci_scheduler){
 		.present = true, .policy = SCHED_IDLE, .nice = 8, .flags = KEEP_POLICY
 	};
-	REQUIRE_OK(sched_apply(&s, &err), err);
+	REQUIRE_OK(sched_apply(0, &s, &err), err);
 	REQUIRE(sched_getscheduler(0) == SCHED_BATCH && getpriority(PRIO_PROCESS, 0) == 8);
 	s = (struct oci_scheduler){
 		.present = true, .policy = SCHED_BATCH, .nice = 19, .flags = KEEP_PARAMS
 	};
-	REQUIRE_OK(sched_apply(&s, &err), err);
+	REQUIRE_OK(sched_apply(0, &s, &err), err);
 	REQUIRE(sched_getscheduler(0) == SCHED_BATCH && getpriority(PRIO_PROCESS, 0) == 8);
 
 	/* The kernel takes the policy for one of the parameters, against sched_setattr(2). */
 	s.policy = SCHED_OTHER;
-	if (sched_apply(&s, &err) < 0)
+	if (sched_apply(0, &s, &err) < 0)
 		REQUIRE(strstr(err.msg, "policy SCHED_OTHER is not in force"));
 	else
 		REQUIRE(sched_getscheduler(0) == SCHED_OTHER);
@@ -100,8 +100,8 @@ static void absent(void)
 	long before = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
 	struct err err = ERR_INIT;
 
-	REQUIRE_OK(sched_apply(&s, &err), err);
-	REQUIRE_OK(ioprio_apply(&p, &err), err);
+	REQUIRE_OK(sched_apply(0, &s, &err), err);
+	REQUIRE_OK(ioprio_apply(0, &p, &err), err);
 	REQUIRE_OK(personality_apply(&l, &err), err);
 	REQUIRE_OK(sched_affinity_initial(&process, &err), err);
 	REQUIRE(sched_getscheduler(0) == SCHED_OTHER);
@@ -132,7 +132,7 @@ static void refusals(void)
 		  "every CPU" },
 		{ { .present = true, .policy = SCHED_OTHER, .nice = -1 },
 		  "set policy SCHED_OTHER (needs CAP_SYS_NICE" },
-		{ { .present = true, .policy = SCHED_IDLE, .nice = -1 }, "nice -1 is below" },
+		{ { .present = true, .policy = SCHED_IDLE, .nice = -1 }, "set nice -1 (needs CAP_SYS_NICE" },
 	};
 
 	if (geteuid() == 0)
@@ -140,7 +140,7 @@ static void refusals(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct err err = ERR_INIT;
 
-		REQUIRE(sched_apply(&rows[i].s, &err) < 0);
+		REQUIRE(sched_apply(0, &rows[i].s, &err) < 0);
 		if (!strstr(err.msg, rows[i].text)) {
 			fprintf(stderr, "%zu: %s\n", i, err.msg);
 			_exit(1);
@@ -161,7 +161,7 @@ static void clamp(void)
 	const struct oci_scheduler s = { .present = true, .flags = CLAMP_MAX };
 	struct err err = ERR_INIT;
 
-	if (sched_apply(&s, &err) < 0)
+	if (sched_apply(0, &s, &err) < 0)
 		REQUIRE(strstr(err.msg, "CONFIG_UCLAMP_TASK"));
 	else
 		REQUIRE(attributes().util_max == 0);
@@ -180,7 +180,7 @@ static void realtime(void)
 	struct sched_param p;
 	struct err err = ERR_INIT;
 
-	if (sched_apply(&s, &err) < 0)
+	if (sched_apply(0, &s, &err) < 0)
 		skip_child(err.msg);
 	REQUIRE(sched_getscheduler(0) == SCHED_RR);
 	REQUIRE(sched_getparam(0, &p) == 0 && p.sched_priority == 42);
@@ -204,7 +204,7 @@ static void deadline(void)
 	struct err err = ERR_INIT;
 
 	sched_affinity_all();
-	if (sched_apply(&s, &err) < 0)
+	if (sched_apply(0, &s, &err) < 0)
 		skip_child(err.msg);
 	struct attributes a = attributes();
 	REQUIRE(a.policy == SCHED_DEADLINE && a.runtime == 42000);
@@ -240,12 +240,12 @@ static void io(void)
 		const struct oci_io_priority own = {
 			.present = true, .class = IOPRIO_CLASS_BE, .priority = 1
 		};
-		REQUIRE_OK(ioprio_apply(&own, &err), err);
+		REQUIRE_OK(ioprio_apply(0, &own, &err), err);
 		REQUIRE(syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, getppid()) ==
 			IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 7));
 		_exit(0);
 	}
-	REQUIRE_OK(ioprio_apply(&p, &err), err);
+	REQUIRE_OK(ioprio_apply(0, &p, &err), err);
 	REQUIRE(write(gate[1], &byte, 1) == 1 && read(back[0], &seen, sizeof(seen)) == sizeof(seen));
 	REQUIRE(seen == IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 7));
 	int status;
@@ -259,6 +259,43 @@ static void io_priority_is_that_of_the_group(void **state)
 	in_child(io);
 }
 
+/* From outside, by its number: what a parent does for a child in a user namespace. */
+static void other_process(void)
+{
+	const struct oci_io_priority p = {
+		.present = true, .class = IOPRIO_CLASS_BE, .priority = 6
+	};
+	const struct oci_scheduler s = { .present = true, .policy = SCHED_BATCH, .nice = 4 };
+	struct err err = ERR_INIT;
+	int gate[2];
+	char byte;
+
+	REQUIRE(pipe2(gate, O_CLOEXEC) == 0);
+	pid_t pid = fork();
+	REQUIRE(pid >= 0);
+	if (pid == 0) {
+		close(gate[1]);
+		_exit(read(gate[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	REQUIRE_OK(sched_apply(pid, &s, &err), err);
+	REQUIRE_OK(ioprio_apply(pid, &p, &err), err);
+	REQUIRE(sched_getscheduler(pid) == SCHED_BATCH && sched_getscheduler(0) == SCHED_OTHER);
+	REQUIRE(getpriority(PRIO_PROCESS, (id_t)pid) == 4 && getpriority(PRIO_PROCESS, 0) != 4);
+	REQUIRE(syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, pid) ==
+		IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 6));
+	REQUIRE(syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0) !=
+		IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 6));
+	close(gate[1]);
+	REQUIRE(waitpid(pid, NULL, 0) == pid);
+}
+
+/* C-SCHED-07 */
+static void priorities_of_another_process_can_be_set(void **state)
+{
+	(void)state;
+	in_child(other_process);
+}
+
 static void io_refused(void)
 {
 	const struct oci_io_priority p = { .present = true, .class = IOPRIO_CLASS_RT };
@@ -266,7 +303,7 @@ static void io_refused(void)
 
 	if (geteuid() == 0)
 		REQUIRE(setresuid(1000, 1000, 1000) == 0);
-	REQUIRE(ioprio_apply(&p, &err) < 0);
+	REQUIRE(ioprio_apply(0, &p, &err) < 0);
 	REQUIRE(strstr(err.msg, "set IOPRIO_CLASS_RT, priority 0 (needs CAP_SYS_NICE"));
 }
 
@@ -347,6 +384,7 @@ int main(void)
 		cmocka_unit_test(realtime_policies_have_priorities),
 		cmocka_unit_test(deadlines_are_set),
 		cmocka_unit_test(io_priority_is_that_of_the_group),
+		cmocka_unit_test(priorities_of_another_process_can_be_set),
 		cmocka_unit_test(realtime_io_needs_privileges),
 		cmocka_unit_test(affinity_is_a_list_or_everything),
 		cmocka_unit_test(personality_is_set_to_either_domain),
