@@ -16,7 +16,8 @@ import harness
 # the tests that need it instead of skipping them: a skip never hides a failure.
 EXPECTED = {
     "native": {"root", "cgroup2", "userns", "timens", "tmpfs-idmap", "clone-into-cgroup"},
-    "uml": {"root", "cgroup2", "userns", "memory", "cpu", "io", "pids", "selinux"},
+    "uml": {"root", "cgroup2", "userns", "memory", "cpu", "io", "pids", "selinux",
+            "sys-resource"},
     "uml-apparmor": {"root", "cgroup2", "userns"},
 }
 CONTROLLERS = {"memory", "cpu", "io", "pids", "cpuset", "hugetlb"}
@@ -59,6 +60,10 @@ def has(name):
         "no-apparmor": lambda: apparmor() is not True or "AppArmor is there",
         "selinux": lambda: "selinuxfs" in pathlib.Path("/proc/filesystems").read_text()
         or "kernel without SELinux",
+        # Containers as test machines lack it.
+        "sys-resource": lambda: int(re.search(
+            r"CapEff:\s*(\w+)", pathlib.Path("/proc/self/status").read_text())[1], 16) >> 24 & 1 == 1
+        or "not CAP_SYS_RESOURCE",
         "no-selinux": lambda: not os.path.exists("/sys/fs/selinux/enforce") or "SELinux is there",
         "numa": lambda: os.path.exists("/proc/self/numa_maps") or "kernel without NUMA",
         "two-cpus": lambda: (os.cpu_count() or 1) > 1 or "needs two processors",
@@ -78,7 +83,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     for item in items:
         needed = {n for m in item.iter_markers("requires") for n in m.args}
-        if needed & (CONTROLLERS - {"hugetlb"} | {"selinux"}):
+        if needed & (CONTROLLERS - {"hugetlb"} | {"selinux", "sys-resource"}):
             item.add_marker("controllers")
         if "apparmor" in needed:
             item.add_marker("apparmor")

@@ -7,6 +7,7 @@ is here.
 """
 
 import copy
+import ctypes
 import errno
 import json
 import os
@@ -500,6 +501,11 @@ def flags(mount):
 
 def cap_mask(*names):
     return sum(1 << CAPABILITIES.index(n) for n in names)
+
+
+def drop_from_bounding_set(name):
+    """For preexec_fn: the program that is executed next has not this capability."""
+    assert ctypes.CDLL(None).prctl(24, CAPABILITIES.index(name), 0, 0, 0) == 0
 
 
 def own_namespace(kind):

@@ -5,6 +5,9 @@ import resource
 
 import pytest
 
+from harness import default_signals, drop_from_bounding_set
+from marks import requires
+
 NAMES = ["AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE",
          "NPROC", "RSS", "RTPRIO", "RTTIME", "SIGPENDING", "STACK"]
 INFINITY = 18446744073709551615
@@ -82,16 +85,27 @@ def test_small_limit_does_not_starve_the_runtime(bundle, name, value):
     assert bundle.run().code == 0
 
 
-def test_raising_beyond_the_callers_hard_limit_is_an_error(bundle):
-    """C-RLIM-06: with CAP_SYS_RESOURCE it works, without it nothing is started."""
+def lower_limit():
+    default_signals()
+    resource.setrlimit(resource.RLIMIT_CPU, (1 << 32, 1 << 32))
+
+
+@requires("sys-resource")
+@pytest.mark.parametrize("userns", [False, True])
+def test_hard_limit_above_that_of_the_caller(bundle, userns):
+    """C-RLIM-06: with CAP_SYS_RESOURCE, also where the process itself has lost it."""
     bundle.process["rlimits"] = [limit("CPU", 1 << 33, 1 << 33)]
+    if userns:
+        bundle.user_namespace()
+    assert bundle.run_probe(preexec_fn=lower_limit).rlimits.CPU == [1 << 33, 1 << 33]
 
+
+def test_hard_limit_above_that_of_an_unprivileged_caller_is_refused(bundle):
+    """C-RLIM-06."""
     def caller():
-        resource.setrlimit(resource.RLIMIT_CPU, (1 << 32, 1 << 32))
-
-    bundle.probe("report")
-    result = bundle.run(preexec_fn=caller)
-    if result.code == 0:
-        assert result.lines[0].rlimits.CPU == [1 << 33, 1 << 33]
-    else:
-        assert "RLIMIT_CPU" in result.err
+        lower_limit()
+        drop_from_bounding_set("SYS_RESOURCE")
+    bundle.process["rlimits"] = [limit("CPU", 1 << 33, 1 << 33)]
+    line = bundle.refused(preexec_fn=caller)
+    assert "process.rlimits RLIMIT_CPU (config.json:" in line
+    assert "above the runtime's own hard limit, and without CAP_SYS_RESOURCE" in line

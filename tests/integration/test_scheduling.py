@@ -8,7 +8,7 @@ import resource
 
 import pytest
 
-from harness import default_signals
+from harness import default_signals, drop_from_bounding_set
 from marks import requires
 
 POLICIES = {"SCHED_OTHER": 0, "SCHED_FIFO": 1, "SCHED_RR": 2, "SCHED_BATCH": 3, "SCHED_IDLE": 5,
@@ -36,9 +36,9 @@ def may_be_realtime():
 
 
 def without_sys_nice():
-    """A caller that executes without CAP_SYS_NICE: it is not in the bounding set."""
+    """A caller without CAP_SYS_NICE."""
     default_signals()
-    assert ctypes.CDLL(None).prctl(24, 23, 0, 0, 0) == 0
+    drop_from_bounding_set("SYS_NICE")
     resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
 
 

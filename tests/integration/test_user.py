@@ -19,12 +19,31 @@ def test_ids_are_exactly_those_given(bundle):
 def test_absent_user_is_root(bundle):
     """C-USER-01: de facto; the schema requires it nowhere."""
     del bundle.process["user"]
-    bundle.probe("report")
-    result = bundle.run()
-    if result.code == 0:
-        assert result.lines[0].uid == [0] * 3
-    else:
-        assert "process.user" in result.err
+    seen = bundle.run_probe()
+    assert seen.uid == seen.gid == [0] * 3
+
+
+@pytest.mark.parametrize("name", ["uid", "gid"])
+def test_user_without_an_id_is_refused(bundle, name):
+    """C-USER-01, X-27: a forgotten number is not root."""
+    bundle.process["user"] = {"uid": 1, "gid": 1}
+    del bundle.process["user"][name]
+    bundle.refused_config(f"process.user.{name}: required")
+
+
+def test_names_of_windows_are_ignored(bundle):
+    """C-USER-06: also one that /etc/passwd has."""
+    bundle.process["user"] = {"uid": 1234, "gid": 5678, "username": "root"}
+    assert bundle.run_probe().uid == [1234] * 3
+
+
+@pytest.mark.parametrize("groups, text", [
+    (list(range(65537)), "65537 groups, the kernel takes 65536"), ([4294967295], "[0]: expected"),
+    (["10"], "[0]: expected"), ("10", "expected an array")])
+def test_groups_that_the_kernel_does_not_take_are_refused(bundle, groups, text):
+    """C-USER-02, S-77."""
+    bundle.process["user"]["additionalGids"] = groups
+    bundle.refused_config("process.user.additionalGids", text)
 
 
 @pytest.mark.parametrize("name", ["uid", "gid"])
