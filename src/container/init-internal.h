@@ -42,7 +42,7 @@ int step_cwd_as_user(struct init *in, struct err *err) MUST_CHECK;
 int step_no_new_privs(struct init *in, struct err *err) MUST_CHECK;
 int step_executable(struct init *in, struct err *err) MUST_CHECK;
 
-/* Process, src/container/init_attrs.c; the first of them is part of the setup */
+/* Setup (labels, affinity) and process, src/container/init_attrs.c */
 int step_key_label(struct init *in, struct err *err) MUST_CHECK;
 int step_label(struct init *in, struct err *err) MUST_CHECK;
 int step_affinity(struct init *in, struct err *err) MUST_CHECK;

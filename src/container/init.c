@@ -257,6 +257,8 @@ static const struct step setup_steps[] = {
 	{ "pivot root",         "config.md#root",                     NULL,                 step_pivot          },
 	{ "sysctl",             "config-linux.md#sysctl; before read-only paths hide it", has_sysctl, step_sysctl },
 	{ "protection",         "readonlyPaths, maskedPaths, root.readonly", NULL,          step_protect        },
+	{ "affinity",           "all CPUs of the cgroup; execCPUAffinity is of exec", has_process, step_affinity },
+	{ "label",              "apparmorProfile, selinuxLabel; by the host's procfs", has_label, step_label    },
 };
 
 /* The process itself: the same for every process of the container (I-20). */
@@ -266,7 +268,6 @@ static const struct step process_steps[] = {
 	{ "standard streams",   "the user may reopen them",           wants_plain_stdio,    step_stdio          },
 	{ "home",               "HOME from the image when unset",     lacks_home,           step_home           },
 	{ "working directory",  "config.md#process: cwd",             has_process,          step_cwd            },
-	{ "affinity",           "all CPUs of the cgroup",             has_process,          step_affinity       },
 	{ "priorities",         "scheduler, ioPriority; need CAP_SYS_NICE", has_priorities, step_priorities   },
 	{ "memory policy",      "config-linux.md#memory-policy; after the cgroup", has_memory_policy, step_memory_policy },
 	{ "personality",        "config-linux.md#personality",        has_personality,      step_personality    },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process steps of container/init.h: labels, scheduling, memory policy, personality */
+/* Steps of container/init.h for what schedulers and security modules read: labels, priorities, CPUs,
+ * memory policy, personality */
 #include <errno.h>
 
 #include "container/sync.h"
@@ -68,7 +69,7 @@ int step_priorities(struct init *in, struct err *err)
 {
 	if (init_set_priorities(in->plan->config, 0, err) == 0)
 		return 0;
-	if (!in->plan->user_ns || err->sys != EPERM)
+	if (!in->plan->user_ns || in->plan->exec || err->sys != EPERM)
 		return -1;
 	if (sync_send(in->sync, SYNC_PRIORITIES, -1, err) < 0)
 		return -1;

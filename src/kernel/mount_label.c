@@ -8,12 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
-#include <sys/statfs.h>
 #include <sys/xattr.h>
 
 #include "base/fd.h"
+#include "kernel/lsm.h"
 
 #define LABEL_MAX 4096 /* SELinux contexts end at a page */
 
@@ -36,14 +35,6 @@ static bool has_own_context(const struct mount_plan *p)
 	}
 
 	return false;
-}
-
-/* selinuxfs is there exactly when the kernel enforces or logs by a policy. */
-static bool lsm_selinux_enabled(void)
-{
-	struct statfs fs;
-
-	return statfs("/sys/fs/selinux", &fs) == 0 && fs.f_type == SELINUX_MAGIC;
 }
 
 int mount_label_check(const struct oci_config *c, struct err *err)

@@ -176,6 +176,7 @@ STRINGS = {
     "linux.resources.hugepageLimits[].pageSize": "2MB",
     "process.execCPUAffinity.initial": "0",
     "process.execCPUAffinity.final": "1",
+    "linux.memoryPolicy.nodes": "0",
 }
 # The text has no flag for it (C-PERS-02).
 EMPTY = {"linux.personality.flags"}
