@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness import flags, mount_at, own_namespace, run_command
+from marks import requires
 
 
 @pytest.fixture
@@ -227,6 +228,19 @@ def test_writable_overlay(bundle):
     assert bundle.run_probe("write /data/file changed").errno is None
     assert (bundle.dir / "upper/file").read_text() == "changed"
     assert (bundle.dir / "lower/file").read_text() == "below"
+
+
+@requires("overlay-fd")
+def test_overlay_of_directories_with_long_paths(bundle):
+    """C-MOUNT-44: beyond the 255 bytes that one option may have."""
+    base = bundle.dir / ("x" * 200) / ("y" * 200)
+    for name in ("lower", "upper", "work"):
+        (base / name).mkdir(parents=True)
+    (base / "lower/file").write_text("below")
+    bundle.mount("/data", "overlay", "overlay", f"lowerdir={base}/lower", f"upperdir={base}/upper",
+                 f"workdir={base}/work")
+    assert bundle.run_probe("write /data/file changed").errno is None
+    assert (base / "upper/file").read_text() == "changed"
 
 
 def test_option_that_is_too_long_for_the_kernel_is_refused(bundle):
