@@ -43,6 +43,7 @@ static int init_record(struct creation *c, struct err *err)
 		.created = c->created.s,
 		.owner = geteuid(),
 		.cgroup = c->plan.cgroup.path,
+		.rdt = rdt_planned(&c->plan.rdt),
 		.own_pid_ns = config_ns_new(config, OCI_NS_PID),
 		.has_poststart = config->hooks[HOOK_POSTSTART].n,
 		.has_poststop = config->hooks[HOOK_POSTSTOP].n,
