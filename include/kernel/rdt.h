@@ -4,9 +4,9 @@
  * A class (CLOS) is a directory in the root of the resctrl file system; "/" in the config means the
  * root itself. Three kinds, by who is responsible for its life (C-RDT-03, -05, -06, -13):
  *
- *   closID absent            a class with the id of the container: made by create, removed by delete
- *   closID and any schema    made if it is not there, else its schemata must say the same; it stays
- *   closID only, or "/"      must be there; its schemata are not touched; it stays
+ *   closID absent          class with the container's id: made by create, removed by delete
+ *   closID and any schema  made if not there, else its schemata must say the same; it stays
+ *   closID only, or "/"    must be there; its schemata are not touched; it stays
  *
  * A monitoring group has the id of the container, is made in its class and is removed by delete.
  * What was made is written down with inode numbers, so that another process removes exactly that
@@ -38,10 +38,10 @@ struct rdt_plan {
 
 /* Where a container is, and what was made for it. Strings as in the record of container/store.h. */
 struct rdt_group {
-	const char *clos;    /* NULL: not in resctrl */
-	const char *monitor; /* made by us, or to be made; NULL: none */
-	bool clos_made;      /* by us, or to be made */
-	bool keep;           /* outlives the container */
+	const char *clos;                   /* NULL: not in resctrl */
+	const char *monitor;                /* made by us, or to be made; NULL: none */
+	bool clos_made;                     /* by us, or to be made */
+	bool keep;                          /* outlives the container */
 	uint64_t clos_inode, monitor_inode; /* of what was made; 0: not made yet */
 };
 

@@ -262,6 +262,9 @@ static int equip(struct creation *c, struct err *err)
 	if (config_ns_new(p->config, OCI_NS_USER) &&
 	    idmap_write(p->procfd, c->proc.pid, p->config, err) < 0)
 		return -1;
+	if (config_ns_join(p->config, OCI_NS_USER) &&
+	    idmap_check(p->procfd, c->proc.pid, p->config, err) < 0)
+		return -1;
 	if (limits_oom_score(p->procfd, c->proc.pid, p->config, err) < 0 ||
 	    limits_raise(c->proc.pid, p->config, err) < 0)
 		return -1;

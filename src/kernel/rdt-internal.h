@@ -11,8 +11,8 @@
 #include "base/err.h"
 
 /* Every domain of WANTED ("L3:0=ff;1=f\nMB:0=20\n") has that value in TEXT, the content of a
- * schemata file. Values may be spelt differently. The kernel rounds memory bandwidth up to a multiple
- * of STEP. A difference is described in *err. */
+ * schemata file. Values may be spelt differently. The kernel rounds memory bandwidth up to a
+ * multiple of STEP. A difference is described in *err. */
 int rdt_compare(const char *text, const char *wanted, unsigned long step,
 		struct err *err) MUST_CHECK;
 

@@ -46,8 +46,7 @@ int rdt_open(int *ret_root, struct err *err)
 /* The class NAME, which is one plain component or "". */
 static int open_class(int root, const char *name, int *ret_fd)
 {
-	*ret_fd = openat(root, *name ? name : ".",
-			 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	*ret_fd = openat(root, *name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return *ret_fd < 0 ? -1 : 0;
 }
 
@@ -84,9 +83,10 @@ static int plan_existing(const struct rdt_plan *p, int dir, struct err *err)
 	if (faccessat(dir, "tasks", F_OK, 0) < 0 || faccessat(dir, "schemata", F_OK, 0) < 0)
 		return err_set(err, ERR_CONFIG, "'%s' is no class of service of resctrl", p->clos);
 	if (!p->keep)
-		return err_set(err, ERR_CONFIG,
-			       "resctrl has a class of service '%s' already, and not for this container",
-			       p->clos);
+		return err_set(
+			err, ERR_CONFIG,
+			"resctrl has a class of service '%s' already, and not for this container",
+			p->clos);
 	if (p->schemata && rdt_check_schemata(p->root, dir, p->schemata, err) < 0)
 		return -1;
 	if (!p->monitor)
@@ -94,9 +94,10 @@ static int plan_existing(const struct rdt_plan *p, int dir, struct err *err)
 
 	AUTO_FD monitors = open_monitors(dir);
 	if (monitors >= 0 && fstatat(monitors, p->monitor, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(err, ERR_CONFIG,
-			       "the class of service has a monitoring group '%s' already, and not for this container",
-			       p->monitor);
+		return err_set(
+			err, ERR_CONFIG,
+			"the class of service has a monitoring group '%s' already, and not for this container",
+			p->monitor);
 	return 0;
 }
 
@@ -109,9 +110,10 @@ static int plan_class(struct rdt_plan *p, struct err *err)
 	if (errno != ENOENT)
 		return err_sys(err, "open class of service '%s'", p->clos);
 	if (p->keep && !p->schemata) /* C-RDT-06 */
-		return err_set(err, ERR_CONFIG,
-			       "closID: resctrl has no class of service '%s', and no schema says how to make one",
-			       p->clos);
+		return err_set(
+			err, ERR_CONFIG,
+			"closID: resctrl has no class of service '%s', and no schema says how to make one",
+			p->clos);
 	p->is_new = true;
 	return 0;
 }
@@ -121,8 +123,9 @@ static int plan_monitor(struct rdt_plan *p, struct err *err)
 	AUTO_FD monitors = p->monitor ? open_monitors(p->root) : -1;
 
 	if (p->monitor && monitors < 0)
-		return err_set(err, ERR_CONFIG,
-			       "enableMonitoring: the resctrl of this host has no monitoring groups");
+		return err_set(
+			err, ERR_CONFIG,
+			"enableMonitoring: the resctrl of this host has no monitoring groups");
 	return 0;
 }
 
@@ -312,9 +315,9 @@ static int remove_monitor(int root, const struct rdt_group *g, struct err *err)
 	AUTO_FD dir = -1;
 
 	if (open_class(root, g->clos, &dir) < 0)
-		return errno == ENOENT ? 0
-				       : err_sys(err, "open class of service '%s' of resctrl",
-						 g->clos);
+		return errno == ENOENT
+			       ? 0
+			       : err_sys(err, "open class of service '%s' of resctrl", g->clos);
 	AUTO_FD monitors = open_monitors(dir);
 	return monitors < 0 ? 0 : remove_dir(monitors, g->monitor, g->monitor_inode, false, err);
 }

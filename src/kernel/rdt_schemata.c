@@ -132,10 +132,12 @@ static int compare_line(const char *text, struct span line, unsigned long step, 
 		if (domain.len == 0)
 			continue;
 		if (!next_part(&rest, '=', &id) || !find_domain(list, id, &has))
-			return err_set(err, ERR_SYSTEM, "schemata: resource '%.*s' has no domain '%.*s'",
+			return err_set(err, ERR_SYSTEM,
+				       "schemata: resource '%.*s' has no domain '%.*s'",
 				       SHOWN(resource), SHOWN(domain));
 		if (!same_value(resource, has, trim(rest.s, rest.len), step))
-			return err_set(err, ERR_SYSTEM, "schemata: the class has '%.*s:%.*s=%.*s', not '%.*s'",
+			return err_set(err, ERR_SYSTEM,
+				       "schemata: the class has '%.*s:%.*s=%.*s', not '%.*s'",
 				       SHOWN(resource), SHOWN(id), SHOWN(has), SHOWN(domain));
 	}
 	return 0;

@@ -318,6 +318,7 @@ static const struct rule {
 	{ check_namespace_paths,    PART_NAMESPACES },
 	{ check_user_namespace,     PART_NAMESPACES | PART_ID_MAPS },
 	{ check_id_maps,            PART_ID_MAPS },
+	{ check_root_is_mapped,     PART_NAMESPACES | PART_ID_MAPS },
 	{ check_time_offsets,       PART_NAMESPACES | PART_LINUX },
 	{ check_devices,            PART_LINUX },
 	{ check_net_devices,        PART_NAMESPACES | PART_LINUX },

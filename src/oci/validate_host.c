@@ -75,7 +75,8 @@ void check_net_devices(struct json_decoder *d, const struct oci_config *c)
 	}
 	for (size_t i = 0; i < l->n_net_devices; i++) {
 		const struct oci_net_device *dev = &l->net_devices[i];
-		size_t mark = json_enter(d, "linux.netDevices.%s", json_shown(dev->host_name, shown));
+		size_t mark =
+			json_enter(d, "linux.netDevices.%s", json_shown(dev->host_name, shown));
 
 		check_net_device(d, dev);
 		json_leave(d, mark);

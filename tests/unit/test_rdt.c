@@ -28,11 +28,11 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len);
 
 static struct {
 	bool plays;
-	char log[4096];      /* what was done, in order */
-	int refuse_mkdir;    /* errno of the mkdir number REFUSE_AT, counted from 1 */
+	char log[4096];   /* what was done, in order */
+	int refuse_mkdir; /* errno of the mkdir number REFUSE_AT, counted from 1 */
 	int refuse_at, made;
-	int refuse_write;    /* errno of writes to schemata */
-	const char *becomes; /* what schemata has after a write, NULL: what was written */
+	int refuse_write;     /* errno of writes to schemata */
+	const char *becomes;  /* what schemata has after a write, NULL: what was written */
 	const char *stranger; /* somebody else makes this directory just before we do */
 } kernel;
 
@@ -238,14 +238,16 @@ static void class_of_the_container_is_made_and_removed(void **state)
 /* C-RDT-07, C-RDT-05: one write in the order of the fields, then the process */
 static void schemata_are_written_in_order(void **state)
 {
-	struct lab *l = begin(*state, "\"schemata\":[\"L2:0=3\",\"SMBA:0=50\"],\"memBwSchema\":\"MB:0=20;1=70\","
-				      "\"l3CacheSchema\":\"L3:0=f;1=f0\",\"closID\":\"blue\"");
+	struct lab *l = begin(
+		*state, "\"schemata\":[\"L2:0=3\",\"SMBA:0=50\"],\"memBwSchema\":\"MB:0=20;1=70\","
+			"\"l3CacheSchema\":\"L3:0=f;1=f0\",\"closID\":\"blue\"");
 
 	assert_ok(plan(l), l);
 	assert_ok(apply(l), l);
-	assert_string_equal(kernel.log, "mkdir /blue\n"
-					"/blue/schemata <- L3:0=f;1=f0\nMB:0=20;1=70\nL2:0=3\nSMBA:0=50\n\n"
-					"/blue/tasks <- 4321\n");
+	assert_string_equal(kernel.log,
+			    "mkdir /blue\n"
+			    "/blue/schemata <- L3:0=f;1=f0\nMB:0=20;1=70\nL2:0=3\nSMBA:0=50\n\n"
+			    "/blue/tasks <- 4321\n");
 	end(l);
 }
 

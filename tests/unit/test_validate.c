@@ -241,6 +241,11 @@ static void namespace_rules_hold(void **state)
 		{ IN_LINUX, UIDS(MAP(5, 1000, 10) "," MAP(0, 1009, 5)), "linux.uidMappings[1].hostID: overlaps with entry 0" },
 		{ IN_LINUX, UIDS(MAP(0, 1000, 4294967296)), "linux.uidMappings[0].size: expected an integer" },
 		{ IN_LINUX, UIDS("{\"containerID\":0,\"hostID\":0}"), "linux.uidMappings[0].size: required" },
+		/* C-UMAP-09 */
+		{ IN_LINUX, UIDS(MAP(1, 1000, 10)), "linux.uidMappings: id 0 of the container must be mapped" },
+		{ IN_LINUX, USERNS("\"gidMappings\":[" MAP(5, 1000, 10) "],\"uidMappings\":[" MAP(0, 1000, 10) "]"), "linux.gidMappings: id 0 of the container must be mapped" },
+		{ IN_LINUX, UIDS(MAP(7, 2000, 1) "," MAP(0, 1000, 5)), "" },
+		{ IN_LINUX, "\"namespaces\":[{\"type\":\"user\",\"path\":\"/u\"}]," GIDS ",\"uidMappings\":[" MAP(5, 0, 1) "]", "" },
 		/* C-TIME-02, C-TIME-03, C-TIME-05, C-TIME-07 */
 		{ IN_LINUX, "\"timeOffsets\":{\"monotonic\":{\"secs\":1}}", "linux.timeOffsets: needs a new time namespace" },
 		{ IN_LINUX, "\"namespaces\":[{\"type\":\"time\",\"path\":\"/t\"}],\"timeOffsets\":{\"boottime\":{\"secs\":1}}", "linux.timeOffsets: needs a new time namespace" },
