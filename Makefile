@@ -22,6 +22,7 @@ OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 LIBRARY := $(O)/libcruntime.a
 UNITS   := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 PROBE   := build/probe
+STAND_IN := build/resctrl.so
 MODULES := libseccomp libcap yajl libmnl
 
 .DEFAULT_GOAL := all
@@ -143,7 +144,7 @@ bench: ## start-up time, compared with crun and runc if they are installed
 	$(Q)[ ! -e build/release/cruntime ] || $(MAKE) --no-print-directory BUILD=release all
 	$(Q)tests/bench/run
 
-$(O)/tests-are-built: $(BIN) $(UNITS) $(PROBE)
+$(O)/tests-are-built: $(BIN) $(UNITS) $(PROBE) $(STAND_IN)
 .PHONY: $(O)/tests-are-built
 
 # A line " * wrap: open read" in a test replaces these functions by the test's __wrap_open ...
@@ -159,6 +160,11 @@ $(PROBE): $(wildcard tests/probe/*.[ch]) Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wshadow -static -o $@ $(filter %.c,$^)
 
+$(STAND_IN): tests/stand-in/resctrl.c Makefile
+	$(call say,STAND-IN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wshadow -shared -fPIC -o $@ $<
+
 build/bench/%: tests/bench/%.c Makefile
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
@@ -167,7 +173,7 @@ build/bench/%: tests/bench/%.c Makefile
 # --- care -----------------------------------------------------------------------------------------
 
 FORMATTED = $(wildcard include/*/*.h src/*/*.[ch] tests/unit/*.[ch] tests/probe/*.[ch] \
-	tests/bench/*.c tests/fuzz/*.c)
+	tests/bench/*.c tests/fuzz/*.c tests/stand-in/*.c)
 
 lint: ## layers, sizes, forbidden calls, shell scripts
 	$(Q)tests/lint/run

@@ -18,6 +18,7 @@
 #include "kernel/cgroup.h"
 #include "kernel/filter.h"
 #include "kernel/ns.h"
+#include "kernel/rdt.h"
 #include "kernel/rootfs.h"
 #include "oci/config.h"
 
@@ -36,6 +37,7 @@ struct plan {
 	bool user_ns; /* the container has its own user namespace, new or joined */
 	struct rootfs_plan rootfs;
 	struct cgroup_plan cgroup;
+	struct rdt_plan rdt;
 	struct filter filter;
 	struct caps_plan caps;
 	const char **env; /* final environment except HOME; env[n_env] and one more are free */

@@ -23,6 +23,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "kernel/rdt.h"
 
 #define STORE_ID_MAX 255
 
@@ -43,6 +44,7 @@ struct record {
 	const char *cgroup;  /* below the hierarchy's root; NULL: runs in the caller's */
 	uint64_t cgroup_ino; /* 0: not made yet */
 	bool cgroup_created; /* by us: delete removes it */
+	struct rdt_group rdt; /* of resctrl: delete removes what is said to be made */
 	bool own_pid_ns;     /* a new pid namespace: it ends with its first process */
 	bool has_poststart, has_poststop; /* hooks to run from the saved config */
 	bool hooks_began; /* a failed or killed create owes poststop hooks (R-HOOK-13) */

@@ -18,6 +18,10 @@
  * programs (C-UMAP-07). PROCFD is a trusted procfs. */
 int idmap_write(int procfd, pid_t pid, const struct oci_config *c, struct err *err) MUST_CHECK;
 
+/* The mappings of a config that joins a user namespace, if it has any, are those that process PID in
+ * it has: engines send both, and what the container gets is the namespace's (C-UMAP-04). */
+int idmap_check(int procfd, pid_t pid, const struct oci_config *c, struct err *err) MUST_CHECK;
+
 /* Host id of container id ID under MAP, or -1 when it is not mapped. */
 int64_t idmap_to_host(const struct oci_id_map *map, size_t n, uint32_t id);
 

@@ -3,8 +3,8 @@
  *
  * linux.netDevices (C-NETDEV): devices of the runtime's own network namespace are given to the
  * container's, between the clone and GO, so before any hook. The parent does it with two sockets,
- * one in each namespace. From then on they are the container's: nobody takes them back, and when the
- * namespace ends the kernel destroys a virtual device and returns a physical one to the initial
+ * one in each namespace. From then on they are the container's: nobody takes them back, and when
+ * the namespace ends the kernel destroys a virtual device and returns a physical one to the initial
  * namespace (C-NETDEV-11). Only a create that fails afterwards puts them back as they were. */
 #pragma once
 

@@ -27,7 +27,8 @@ struct creation {
 	struct proc proc;      /* 5: the container's process, our child */
 	int sync;              /* our end of the pair; owned */
 	struct net_move net;   /* 6: network devices of the host */
-	bool pid_file_written; /* 7 */
+	/* 7: groups of resctrl, as record.rdt says */
+	bool pid_file_written; /* 8 */
 	int master;            /* the container's terminal when nobody else takes it; owned */
 };
 

@@ -43,6 +43,7 @@ static int init_record(struct creation *c, struct err *err)
 		.created = c->created.s,
 		.owner = geteuid(),
 		.cgroup = c->plan.cgroup.path,
+		.rdt = rdt_planned(&c->plan.rdt),
 		.own_pid_ns = config_ns_new(config, OCI_NS_PID),
 		.has_poststart = config->hooks[HOOK_POSTSTART].n,
 		.has_poststop = config->hooks[HOOK_POSTSTOP].n,
@@ -260,6 +261,9 @@ static int equip(struct creation *c, struct err *err)
 
 	if (config_ns_new(p->config, OCI_NS_USER) &&
 	    idmap_write(p->procfd, c->proc.pid, p->config, err) < 0)
+		return -1;
+	if (config_ns_join(p->config, OCI_NS_USER) &&
+	    idmap_check(p->procfd, c->proc.pid, p->config, err) < 0)
 		return -1;
 	if (limits_oom_score(p->procfd, c->proc.pid, p->config, err) < 0 ||
 	    limits_raise(c->proc.pid, p->config, err) < 0)

@@ -31,17 +31,34 @@ static int take_devices(struct creation *c, struct err *err)
 	return net_devices_move(c->plan.config, c->plan.procfd, fd_take(&netns), &c->net, err);
 }
 
+static int join_rdt(struct creation *c, struct err *err)
+{
+	const struct oci_config *config = c->plan.config;
+
+	if (!config->linux_.intel_rdt.present)
+		return 0;
+	if (rdt_apply(&c->plan.rdt, c->proc.pid, &c->record.rdt, err) < 0)
+		return config_wrap(config, config->linux_.intel_rdt.at, err, "linux.intelRdt");
+	/* The record had what was to be made; now it has what was, with inode numbers. */
+	return store_write(&c->store, &c->record, err);
+}
+
 int create_take_host(struct creation *c, struct err *err)
 {
-	return take_devices(c, err);
+	return take_devices(c, err) < 0 ? -1 : join_rdt(c, err);
 }
 
 bool create_give_back(struct creation *c)
 {
 	struct err err = ERR_INIT;
+	bool clean = true;
 
+	if (rdt_remove(c->plan.rdt.root, &c->record.rdt, true, &err) < 0) {
+		log_warn("%s, continuing", err.msg);
+		clean = false;
+	}
 	/* No later command could do better, so this is no reason to keep the record. */
 	if (net_devices_undo(&c->net, &err) < 0)
 		log_warn("%s, continuing", err.msg);
-	return true;
+	return clean;
 }

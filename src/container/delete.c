@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "container/container.h"
 #include "container/texts.h"
@@ -66,6 +67,19 @@ static int remove_cgroup(const struct opened *o, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
+/* When resctrl is mounted no more, nothing is left of it. */
+static int remove_rdt(const struct opened *o, struct err *err)
+{
+	AUTO_FD root = -1;
+
+	if (!o->record.rdt.clos)
+		return 0;
+	int rc = rdt_open(&root, err);
+	if (rc == 1)
+		rc = rdt_remove(root, &o->record.rdt, o->record.phase == PHASE_CREATING, err);
+	return rc < 0 ? -1 : 0;
+}
+
 /* Hooks are owed by a container that was created, and by a create that was killed after it began
  * its hooks. */
 static bool owes_poststop(const struct opened *o)
@@ -89,7 +103,8 @@ static int check_traceable(const struct opened *o, const struct err *damage, str
 
 int opened_destroy(struct opened *o, struct err *err)
 {
-	if (end_process(o, err) < 0 || remove_cgroup(o, err) < 0)
+	if (end_process(o, err) < 0 || remove_cgroup(o, err) < 0 ||
+	    remove_rdt(o, err) < 0)
 		return -1;
 	if (owes_poststop(o) && opened_hooks(o, HOOK_POSTSTOP, STATUS_STOPPED, true, err) < 0)
 		return -1;

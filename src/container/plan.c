@@ -202,7 +202,8 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 	if (caps_plan_build(p->config, p->user_ns, &p->caps, err) < 0 ||
 	    filter_compile(p->config, &p->arena, &p->filter, err) < 0 || check_filter(p, err) < 0 ||
 	    notify_check(p->config, p->bundlefd, err) < 0 ||
-	    cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0)
+	    cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0 ||
+	    rdt_plan_build(p->config, p->id, &p->arena, &p->rdt, err) < 0)
 		return -1;
 	return rootfs_plan_build(&rootfs, &p->arena, &p->rootfs, err);
 }
@@ -231,6 +232,7 @@ int plan_build(const struct create_options *o, bool detached, struct plan *ret, 
 		.console_socket = -1,
 		.pidfd_socket = -1,
 		.rootfs = { .fd = -1, .tree = -1 },
+		.rdt = RDT_PLAN_INIT,
 	};
 	for (size_t i = 0; i < OCI_NS_COUNT; i++)
 		ret->ns.join[i] = -1;
@@ -245,6 +247,7 @@ void plan_done(struct plan *p)
 	rootfs_plan_done(&p->rootfs);
 	ns_plan_done(&p->ns);
 	cgroup_plan_done(&p->cgroup);
+	rdt_plan_done(&p->rdt);
 	fd_close(&p->bundlefd);
 	fd_close(&p->procfd);
 	fd_close(&p->console_socket);

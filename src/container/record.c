@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "container/store.h"
 
@@ -23,6 +24,18 @@ static void add_string(struct str *b, const char *key, const char *value)
 static void add_bool(struct str *b, const char *key, bool value)
 {
 	str_addf(b, ",\"%s\":%s", key, value ? "true" : "false");
+}
+
+static void add_rdt(struct str *b, const struct rdt_group *g)
+{
+	if (!g->clos)
+		return;
+	add_string(b, "rdtClass", g->clos);
+	add_string(b, "rdtMonitor", g->monitor);
+	add_bool(b, "rdtClassMade", g->clos_made);
+	add_bool(b, "rdtClassStays", g->keep);
+	str_addf(b, ",\"rdtClassInode\":%" PRIu64 ",\"rdtMonitorInode\":%" PRIu64, g->clos_inode,
+		 g->monitor_inode);
 }
 
 static void add_annotations(struct str *b, const struct json_map *m)
@@ -53,6 +66,7 @@ int store_write(const struct store *s, const struct record *r, struct err *err)
 	str_addf(&b, ",\"owner\":%u,\"pid\":%d,\"startTime\":%" PRIu64 ",\"cgroupInode\":%" PRIu64,
 		 r->owner, r->pid, r->start_time, r->cgroup_ino);
 	add_bool(&b, "cgroupCreated", r->cgroup_created);
+	add_rdt(&b, &r->rdt);
 	add_bool(&b, "ownPidNamespace", r->own_pid_ns);
 	add_bool(&b, "poststart", r->has_poststart);
 	add_bool(&b, "poststop", r->has_poststop);
@@ -76,7 +90,7 @@ struct raw_record {
 	struct record r;
 	const char *phase;
 	uint32_t version, owner, pid;
-	struct opt_u64 start_time, cgroup_ino;
+	struct opt_u64 start_time, cgroup_ino, rdt_clos_inode, rdt_monitor_inode;
 };
 
 #define F(key_, member, decoder, required_)                                                        \
@@ -100,6 +114,12 @@ static const struct json_field record_fields[] = {
 	F("startTime",       start_time,       json_dec_ou64,   true),
 	F("cgroupInode",     cgroup_ino,       json_dec_ou64,   true),
 	F("cgroupCreated",   r.cgroup_created, json_dec_bool,   true),
+	F("rdtClass",        r.rdt.clos,       json_dec_string, false),
+	F("rdtMonitor",      r.rdt.monitor,    json_dec_string, false),
+	F("rdtClassMade",    r.rdt.clos_made,  json_dec_bool,   false),
+	F("rdtClassStays",   r.rdt.keep,       json_dec_bool,   false),
+	F("rdtClassInode",   rdt_clos_inode,   json_dec_ou64,   false),
+	F("rdtMonitorInode", rdt_monitor_inode, json_dec_ou64,  false),
 	F("ownPidNamespace", r.own_pid_ns,     json_dec_bool,   true),
 	F("poststart",       r.has_poststart,  json_dec_bool,   true),
 	F("poststop",        r.has_poststop,   json_dec_bool,   true),
@@ -111,6 +131,13 @@ static const struct json_field record_fields[] = {
 };
 /* clang-format on */
 #undef F
+
+/* They become names of directories again. */
+static bool has_sane_rdt(const struct rdt_group *g)
+{
+	return (!g->clos || !*g->clos || path_is_component(g->clos)) &&
+	       (!g->monitor || path_is_component(g->monitor));
+}
 
 static int parse_record(const char *name, const char *text, size_t len, struct arena *a,
 			struct record *ret, struct err *err)
@@ -131,12 +158,17 @@ static int parse_record(const char *name, const char *text, size_t len, struct a
 		return err_set(err, ERR_STATE, "%s has version %u, this program knows %d", name,
 			       raw.version, RECORD_VERSION);
 
+	if (!has_sane_rdt(&raw.r.rdt))
+		return err_set(err, ERR_STATE, "%s names an impossible class of resctrl", name);
+
 	*ret = raw.r;
 	ret->phase = strcmp(raw.phase, "created") == 0 ? PHASE_CREATED : PHASE_CREATING;
 	ret->owner = raw.owner;
 	ret->pid = (pid_t)raw.pid;
 	ret->start_time = raw.start_time.v;
 	ret->cgroup_ino = raw.cgroup_ino.v;
+	ret->rdt.clos_inode = raw.rdt_clos_inode.v;
+	ret->rdt.monitor_inode = raw.rdt_monitor_inode.v;
 	return 0;
 }
 

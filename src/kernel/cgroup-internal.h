@@ -40,10 +40,6 @@ static inline bool cgroup_is_forbidden(int errnum)
 	return errnum == EACCES || errnum == EPERM || errnum == EROFS;
 }
 
-/* Mount point of the first whole cgroup2 hierarchy in TEXT, which has the form of
- * /proc/self/mountinfo and is changed; NULL: none. */
-char *cgroup_find_mount(char *text);
-
 /* The caller's cgroup in TEXT, which has the form of /proc/self/cgroup and is changed; NULL: it has
  * none that can be named. */
 char *cgroup_find_own(char *text);

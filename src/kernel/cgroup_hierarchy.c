@@ -15,9 +15,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "kernel/cgroup-internal.h"
-
-/* A machine with ten thousand containers has some megabytes of mounts. */
-#define MOUNTINFO_MAX ((size_t)32 << 20)
+#include "kernel/mountinfo.h"
 
 int cgroup_dir_open(int dirfd, const char *path)
 {
@@ -101,84 +99,6 @@ int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *err)
 	return 0;
 }
 
-/* The next field of the line at *P, or NULL at its end; the blank behind it becomes a NUL. */
-static char *next_field(char **p)
-{
-	char *field = *p;
-
-	if (!field || !*field)
-		return NULL;
-
-	*p = strchr(field, ' ');
-	if (*p)
-		*(*p)++ = '\0';
-
-	return field;
-}
-
-static bool is_octal(const char *p)
-{
-	return p[0] >= '0' && p[0] <= '3' && p[1] >= '0' && p[1] <= '7' && p[2] >= '0' &&
-	       p[2] <= '7';
-}
-
-/* The kernel writes blank, tab, newline and backslash as \ooo (seq_path). */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && is_octal(s + 1)) {
-			*out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*out++ = *s;
-		}
-	}
-	*out = '\0';
-}
-
-/* proc(5): ID PARENT MAJOR:MINOR ROOT MOUNT-POINT OPTIONS [OPTIONAL-FIELD]... - TYPE ... */
-static char *cgroup2_mount_of_line(char *line)
-{
-	char *fields[6];
-	char *p = line;
-
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		fields[i] = next_field(&p);
-		if (!fields[i])
-			return NULL;
-	}
-
-	char *field = next_field(&p);
-	while (field && strcmp(field, "-") != 0)
-		field = next_field(&p);
-	field = next_field(&p);
-	/* A bind mount of a part of the hierarchy would put paths elsewhere. */
-	if (!field || strcmp(field, "cgroup2") != 0 || strcmp(fields[3], "/") != 0)
-		return NULL;
-
-	unescape(fields[4]);
-	return fields[4];
-}
-
-char *cgroup_find_mount(char *text)
-{
-	char *next;
-
-	for (char *line = text; line && *line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-
-		char *found = cgroup2_mount_of_line(line);
-		if (found)
-			return found;
-	}
-
-	return NULL;
-}
-
 char *cgroup_find_own(char *text)
 {
 	for (char *line = text; line; line = strchr(line, '\n')) {
@@ -226,19 +146,15 @@ int cgroup_hierarchy_open(struct cgroup_hierarchy *ret, struct err *err)
 {
 	AUTO_ARENA scratch = ARENA_INIT;
 	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
-	char *text;
-	size_t len;
+	const char *found;
 
 	/* Pure and hybrid machines; reading the whole table of mounts is for the others. */
 	if (try_hierarchy(&h, "/sys/fs/cgroup") || try_hierarchy(&h, "/sys/fs/cgroup/unified")) {
 		*ret = h;
 		return 0;
 	}
-	if (file_read_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &scratch, &text, &len,
-			 err) < 0)
+	if (mountinfo_find("cgroup2", &scratch, &found, err) < 0)
 		return err_wrap(err, "find the cgroup hierarchy");
-
-	const char *found = cgroup_find_mount(text);
 	if (!found || !try_hierarchy(&h, found))
 		return err_set(
 			err, ERR_SYSTEM,

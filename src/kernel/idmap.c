@@ -289,6 +289,27 @@ int idmap_write(int procfd, pid_t pid, const struct oci_config *c, struct err *e
 	return 0;
 }
 
+static int check_map(const struct oci_config *c, const struct target *t, const struct kind *k,
+		     struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (t->n == 0 || verify(t, k, &why) == 0)
+		return 0;
+	return config_fail(c, t->map[0].at, err,
+			   "%s: not what the user namespace that is joined has (%s)", k->field,
+			   why.msg);
+}
+
+int idmap_check(int procfd, pid_t pid, const struct oci_config *c, struct err *err)
+{
+	const struct oci_linux *l = &c->linux_;
+	const struct target uids = { procfd, pid, l->uid_map, l->n_uid_map };
+	const struct target gids = { procfd, pid, l->gid_map, l->n_gid_map };
+
+	return check_map(c, &uids, &uid_kind, err) < 0 ? -1 : check_map(c, &gids, &gid_kind, err);
+}
+
 int64_t idmap_to_host(const struct oci_id_map *map, size_t n, uint32_t id)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -95,7 +95,8 @@ int net_addresses(struct mnl_socket *s, struct arena *a, struct net_address **re
  * with TO afterwards. */
 int net_address_add(struct mnl_socket *s, const struct net_address *a, int index, const char *from,
 		    const char *to) MUST_CHECK;
-/* True when LIST has A on the device INDEX, with the same prefix, peer, broadcast address and flags.
+/* True when LIST has A on the device INDEX, with the same prefix, peer, broadcast address and
+ * flags.
  */
 bool net_address_in(const struct net_address *list, const struct net_address *a, int index);
 /* "192.0.2.1/24" for messages. Returns BUF. */

@@ -95,9 +95,8 @@ static int talk(struct mnl_socket *s, const struct net_request *r, void *buf, si
 }
 
 /* A stack frame of its own: what only wants an acknowledgement touches less memory. */
-static __attribute__((noinline)) int talk_at_length(struct mnl_socket *s,
-						    const struct net_request *r, mnl_cb_t each,
-						    void *data)
+static __attribute__((noinline)) int
+talk_at_length(struct mnl_socket *s, const struct net_request *r, mnl_cb_t each, void *data)
 {
 	union {
 		struct nlmsghdr align;

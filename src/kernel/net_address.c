@@ -13,8 +13,8 @@
 
 /* Flags that a caller may choose; the others are states that the kernel derives. */
 #define CHOSEN_FLAGS                                                                               \
-	((uint32_t)(IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR |                       \
-		    IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN))
+	((uint32_t)(IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | \
+		    IFA_F_MCAUTOJOIN))
 
 static const struct ifaddrmsg *body(const struct net_address *a)
 {
@@ -65,8 +65,7 @@ static int keep(const struct nlmsghdr *h, void *data)
 {
 	struct collection *c = data;
 
-	if (h->nlmsg_type != RTM_NEWADDR ||
-	    mnl_nlmsg_get_payload_len(h) < sizeof(struct ifaddrmsg))
+	if (h->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(h) < sizeof(struct ifaddrmsg))
 		return MNL_CB_OK;
 
 	struct net_address *a = ARENA_NEW(c->arena, struct net_address, 1);

@@ -3,8 +3,8 @@
  *
  * A device is known by its index: names change on the way, and only the kernel knows what it made
  * of a template (C-NETDEV-04). So the index in the target namespace is ours to choose: the old one,
- * or one beyond all others where that is taken. That also finds a device of which the kernel reports
- * a failure after it has moved, because its new name was taken. */
+ * or one beyond all others where that is taken. That also finds a device of which the kernel
+ * reports a failure after it has moved, because its new name was taken. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +16,7 @@
 
 struct net_moved {
 	const struct oci_net_device *config;
-	struct net_link old; /* as it was */
+	struct net_link old;           /* as it was */
 	struct net_address *addresses; /* of all devices, as they were */
 	int new_index;
 	bool tried; /* it may be in the target namespace */
@@ -43,27 +43,31 @@ static int check_device(const struct oci_config *c, const struct oci_net_device 
 
 	if (net_link_find(home, d->host_name, 0, &l) < 0) {
 		if (errno == ENODEV)
-			return config_fail(c, d->at, err,
-					   "linux.netDevices: there is no network device '%s' on the host",
-					   d->host_name);
+			return config_fail(
+				c, d->at, err,
+				"linux.netDevices: there is no network device '%s' on the host",
+				d->host_name);
 		err_sys(err, "look for network device '%s'", d->host_name);
 		return config_wrap(c, d->at, err, "linux.netDevices");
 	}
 	/* The kernel also finds a device by its alternative names. */
 	if (strcmp(l.name, d->host_name) != 0)
-		return config_fail(c, d->at, err,
-				   "linux.netDevices: '%s' is another name of the network device '%s', use that",
-				   d->host_name, l.name);
+		return config_fail(
+			c, d->at, err,
+			"linux.netDevices: '%s' is another name of the network device '%s', use that",
+			d->host_name, l.name);
 	if (l.immutable)
-		return config_fail(c, d->at, err,
-				   "linux.netDevices: network device '%s' cannot leave its network namespace",
-				   d->host_name);
+		return config_fail(
+			c, d->at, err,
+			"linux.netDevices: network device '%s' cannot leave its network namespace",
+			d->host_name);
 	if (!target || is_template(d->name))
 		return 0;
 	if (net_link_find(target, d->name, 0, &l) == 0)
-		return config_fail(c, d->at, err,
-				   "linux.netDevices: the network namespace that is joined has a device '%s' already",
-				   d->name);
+		return config_fail(
+			c, d->at, err,
+			"linux.netDevices: the network namespace that is joined has a device '%s' already",
+			d->name);
 	if (errno == ENODEV)
 		return 0;
 	err_sys(err, "look for network device '%s' in the namespace that is joined", d->name);
@@ -81,12 +85,14 @@ int net_devices_check(const struct oci_config *c, const struct ns_plan *ns, int 
 	if (l->n_net_devices == 0)
 		return 0;
 	if (!procfs_is_initial_root(procfd))
-		return config_fail(c, l->net_devices[0].at, err,
-				   "linux.netDevices: only root of the host may move network devices, "
-				   "this runtime is rootless");
+		return config_fail(
+			c, l->net_devices[0].at, err,
+			"linux.netDevices: only root of the host may move network devices, "
+			"this runtime is rootless");
 	if (ns->own[OCI_NS_NETWORK])
-		return config_fail(c, l->net_devices[0].at, err,
-				   "linux.netDevices: the network namespace that is joined is the runtime's own");
+		return config_fail(
+			c, l->net_devices[0].at, err,
+			"linux.netDevices: the network namespace that is joined is the runtime's own");
 	if (net_open(&here, err) < 0)
 		return -1;
 	if (ns->join[OCI_NS_NETWORK] >= 0 &&
@@ -134,10 +140,12 @@ static int move_failed(const struct oci_net_device *d, struct err *err)
 {
 	if (errno == EEXIST)
 		return err_set(err, ERR_SYSTEM,
-			       "the container's network namespace has a device '%s' already", d->name);
+			       "the container's network namespace has a device '%s' already",
+			       d->name);
 	if (errno == EINVAL)
-		return err_set(err, ERR_SYSTEM,
-			       "the kernel refuses to move it: it cannot leave its network namespace");
+		return err_set(
+			err, ERR_SYSTEM,
+			"the kernel refuses to move it: it cannot leave its network namespace");
 	return err_sys(err, "move it to the container's network namespace as '%s'", d->name);
 }
 
@@ -149,7 +157,8 @@ static int give_addresses(const struct net_move *m, const struct net_moved *d, c
 	for (const struct net_address *a = d->addresses; a; a = a->next) {
 		if (a->index == d->old.index && a->carry &&
 		    net_address_add(m->target_socket, a, d->new_index, d->old.name, name) < 0)
-			return err_sys(err, "give it its address %s back", net_address_text(a, shown));
+			return err_sys(err, "give it its address %s back",
+				       net_address_text(a, shown));
 	}
 	return 0;
 }
@@ -266,8 +275,7 @@ static int bring_back(const struct net_move *m, const struct net_moved *d, struc
 	const char *name = d->old.name;
 	struct net_link l;
 
-	if (net_link_find(m->home_socket, NULL, d->old.index, &l) == 0 &&
-	    strcmp(l.name, name) == 0)
+	if (net_link_find(m->home_socket, NULL, d->old.index, &l) == 0 && strcmp(l.name, name) == 0)
 		return 0; /* it never left */
 	if (locate(m, d, &l) < 0)
 		return err_sys(err, "find network device '%s' to bring it back", name);

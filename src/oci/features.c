@@ -100,6 +100,18 @@ static void put_memory_policy(struct json_writer *w)
 	json_close(w, '}');
 }
 
+/* F-15 */
+static void put_intel_rdt(struct json_writer *w)
+{
+	json_open(w, "intelRdt", '{');
+	json_put_bool(w, "enabled", true);
+	if (minor_version(OCI_VERSION_MAX, '1') >= 3) {
+		json_put_bool(w, "schemata", true);
+		json_put_bool(w, "monitoring", true);
+	}
+	json_close(w, '}');
+}
+
 static void put_linux(struct json_writer *w, const struct features_input *in)
 {
 	json_open(w, "linux", '{');
@@ -115,9 +127,11 @@ static void put_linux(struct json_writer *w, const struct features_input *in)
 	put_seccomp(w, in);
 	put_enabled(w, "apparmor", true);
 	put_enabled(w, "selinux", true);
-	put_enabled(w, "intelRdt", false);
+	put_intel_rdt(w);
 	if (minor_version(OCI_VERSION_MAX, '1') >= 3)
 		put_memory_policy(w);
+	if (minor_version(OCI_VERSION_MAX, '1') >= 3) /* F-18 */
+		put_enabled(w, "netDevices", true);
 	json_open(w, "mountExtensions", '{');
 	put_enabled(w, "idmap", true);
 	json_close(w, '}');

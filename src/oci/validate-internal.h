@@ -28,7 +28,8 @@ void check_id_map(struct json_decoder *d, const char *path, const struct oci_id_
 typedef void rule_fn(struct json_decoder *d, const struct oci_config *c);
 
 /* validate_linux.c */
-rule_fn check_namespace_paths, check_user_namespace, check_id_maps, check_time_offsets;
+rule_fn check_namespace_paths, check_user_namespace, check_id_maps, check_root_is_mapped;
+rule_fn check_time_offsets;
 rule_fn check_devices, check_cgroups_path, check_masked_paths, check_rootfs_propagation;
 rule_fn check_sysctl, check_sysctl_owner, check_sysctl_domainname;
 

@@ -253,11 +253,6 @@ static void check_hooks(struct json_decoder *d, const struct oci_config *c)
 
 /* Each finder returns the position of the value, or 0. What asks for nothing is not found. */
 
-static uint32_t find_intel_rdt(const struct oci_config *c)
-{
-	return c->linux_.intel_rdt.present ? c->linux_.intel_rdt.at : 0;
-}
-
 static uint32_t find_hugepages(const struct oci_config *c)
 {
 	return c->linux_.resources.n_hugepages > 0 ? c->linux_.resources.hugepages[0].at : 0;
@@ -282,7 +277,6 @@ static const struct unsupported {
 	const char *path;
 	uint32_t (*find)(const struct oci_config *c);
 } unsupported[] = {
-	{ "linux.intelRdt",                 find_intel_rdt },
 	{ "linux.resources.hugepageLimits", find_hugepages },
 	{ "linux.resources.blockIO",        find_block_io },
 	{ "linux.resources.rdma",           find_rdma },
@@ -324,6 +318,7 @@ static const struct rule {
 	{ check_namespace_paths,    PART_NAMESPACES },
 	{ check_user_namespace,     PART_NAMESPACES | PART_ID_MAPS },
 	{ check_id_maps,            PART_ID_MAPS },
+	{ check_root_is_mapped,     PART_NAMESPACES | PART_ID_MAPS },
 	{ check_time_offsets,       PART_NAMESPACES | PART_LINUX },
 	{ check_devices,            PART_LINUX },
 	{ check_net_devices,        PART_NAMESPACES | PART_LINUX },

@@ -75,7 +75,8 @@ void check_net_devices(struct json_decoder *d, const struct oci_config *c)
 	}
 	for (size_t i = 0; i < l->n_net_devices; i++) {
 		const struct oci_net_device *dev = &l->net_devices[i];
-		size_t mark = json_enter(d, "linux.netDevices.%s", json_shown(dev->host_name, shown));
+		size_t mark =
+			json_enter(d, "linux.netDevices.%s", json_shown(dev->host_name, shown));
 
 		check_net_device(d, dev);
 		json_leave(d, mark);
@@ -90,17 +91,7 @@ void check_net_devices(struct json_decoder *d, const struct oci_config *c)
 
 /* ---- Intel RDT ----------------------------------------------------------------------------- */
 
-/* Names that the kernel uses itself in every directory of resctrl. */
-static bool is_resctrl_name(const char *name)
-{
-	static const char *const names[] = { "info", "mon_groups", "mon_data", "tasks", "schemata" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
+#define CLASS_NAME_MAX 255
 
 /* C-RDT-04; the kernel refuses a newline in the name of a directory of resctrl. */
 static void check_clos_id(struct json_decoder *d, const struct oci_intel_rdt *rdt)
@@ -110,13 +101,10 @@ static void check_clos_id(struct json_decoder *d, const struct oci_intel_rdt *rd
 
 	if (!id || strcmp(id, "/") == 0)
 		return;
-	if (!path_is_component(id) || strlen(id) > 255 || strchr(id, '\n'))
+	if (!path_is_component(id) || strlen(id) > CLASS_NAME_MAX || strchr(id, '\n'))
 		complain(d, rdt->at, "linux.intelRdt.closID",
 			 "expected the name of a directory, or \"/\", found string \"%s\"",
 			 json_shown(id, shown));
-	else if (is_resctrl_name(id))
-		complain(d, rdt->at, "linux.intelRdt.closID",
-			 "\"%s\" is a name of resctrl's own", id);
 }
 
 /* C-RDT-08, C-RDT-09 */

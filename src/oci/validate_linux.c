@@ -75,6 +75,30 @@ void check_id_map(struct json_decoder *d, const char *path, const struct oci_id_
 	}
 }
 
+static bool maps_zero(const struct oci_id_map *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].container_id == 0)
+			return true;
+	}
+	return n == 0; /* a rule of its own */
+}
+
+/* C-UMAP-09: the container is built as its root. */
+void check_root_is_mapped(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct oci_linux *l = &c->linux_;
+
+	if (!config_ns_new(c, OCI_NS_USER))
+		return;
+	if (!maps_zero(l->uid_map, l->n_uid_map))
+		complain(d, l->uid_map[0].at, "linux.uidMappings",
+			 "id 0 of the container must be mapped");
+	if (!maps_zero(l->gid_map, l->n_gid_map))
+		complain(d, l->gid_map[0].at, "linux.gidMappings",
+			 "id 0 of the container must be mapped");
+}
+
 void check_id_maps(struct json_decoder *d, const struct oci_config *c)
 {
 	check_id_map(d, "linux.uidMappings", c->linux_.uid_map, c->linux_.n_uid_map);

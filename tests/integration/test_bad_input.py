@@ -568,7 +568,6 @@ def test_invalid_combination_is_refused_before_anything_is_made(bundle, edit, te
 
 
 UNSUPPORTED = [
-    ("linux.intelRdt", set_at("linux.intelRdt", {"closID": "x"})),
     ("linux.resources.hugepageLimits",
      set_at("linux.resources.hugepageLimits", [{"pageSize": "2MB", "limit": 1}])),
     ("linux.resources.blockIO", set_at("linux.resources.blockIO", {"weight": 100})),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """linux.namespaces: new, inherited, joined (C-NS)."""
 
+import fcntl
 import os
 import subprocess
 
@@ -228,3 +229,113 @@ def test_sysctl_of_a_joined_namespace_that_is_the_callers_is_refused(bundle):
     result = bundle.run()
     assert result.code == 1
     assert "config.json:" in result.err and "the network namespace that is joined" in result.err
+
+
+@pytest.mark.parametrize("one, two", [(None, None), (None, "/proc/self/ns/uts"),
+                                      ("/proc/self/ns/uts", "/proc/1/ns/uts")])
+def test_duplicate_type_is_refused_whatever_the_paths(bundle, one, two):
+    """C-NS-02"""
+    bundle.remove_namespace("uts")
+    bundle.linux["namespaces"] += [{"type": "uts", **({"path": p} if p else {})}
+                                   for p in (one, two)]
+    bundle.refused_config("linux.namespaces", "uts")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_type_of_the_specification_is_known(bundle, kind):
+    """C-NS-01"""
+    if kind == "user":
+        bundle.user_namespace()
+    else:
+        bundle.namespace(kind)
+    assert bundle.run_probe().namespaces[KINDS[kind]] != own_namespace(KINDS[kind])
+
+
+def owner(pid, kind):
+    """Inode of the user namespace that a namespace of a process belongs to (ioctl_ns(2))."""
+    file = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
+    user = fcntl.ioctl(file, 0xb701)  # NS_GET_USERNS
+    inode = os.fstat(user).st_ino
+    os.close(file)
+    os.close(user)
+    return inode
+
+
+def test_new_namespaces_belong_to_the_new_user_namespace(bundle):
+    """C-NS-15"""
+    bundle.user_namespace()
+    bundle.namespace("time")
+    bundle.hold()
+    pid = bundle.state().pid
+    user = os.stat(f"/proc/{pid}/ns/user").st_ino
+    assert user != os.stat("/proc/self/ns/user").st_ino
+    assert {kind: owner(pid, kind) for kind in KINDS.values() if kind != "user"} \
+        == {kind: user for kind in KINDS.values() if kind != "user"}
+
+
+def test_user_namespace_is_joined_together_with_what_it_owns(bundle, holder):
+    """C-NS-09: and with what it does not own"""
+    pid, other = holder("-U", "-r", "-n", "-i"), holder("-u")
+    wait_until(lambda: open(f"/proc/{pid}/uid_map").read().split() == ["0", "0", "1"], "the map")
+    bundle.namespace("user", f"/proc/{pid}/ns/user")
+    bundle.namespace("network", f"/proc/{pid}/ns/net")
+    bundle.namespace("ipc", f"/proc/{pid}/ns/ipc")
+    bundle.namespace("uts", f"/proc/{other}/ns/uts")
+    del bundle.config["hostname"]
+    # Only id 0 is mapped there.
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "devpts"]
+    seen = bundle.run_probe()
+    for name, joined in (("user", pid), ("net", pid), ("ipc", pid), ("uts", other)):
+        assert seen.namespaces[name] == os.readlink(f"/proc/{joined}/ns/{name}"), name
+
+
+def test_paths_are_those_of_the_runtime(bundle, holder):
+    """C-NS-05: opened before any namespace changes; the container has a file of this name too"""
+    pid = holder("-u")
+    path = bundle.dir / "uts"
+    path.touch()
+    subprocess.run(["mount", "--bind", f"/proc/{pid}/ns/uts", path], check=True)
+    try:
+        inside = bundle.rootfs / str(path).lstrip("/")
+        inside.parent.mkdir(parents=True)
+        inside.write_text("")
+        bundle.user_namespace()
+        bundle.namespace("uts", path)
+        del bundle.config["hostname"]
+        assert bundle.run_probe().namespaces.uts == os.readlink(f"/proc/{pid}/ns/uts")
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+@pytest.fixture
+def joined_mounts(bundle, holder):
+    """A bundle that joins somebody's mount namespace, and its process."""
+    pid = holder("-m", "--propagation", "private")
+    bundle.namespace("mount", f"/proc/{pid}/ns/mnt")
+    bundle.config["mounts"] = []
+    bundle.linux["maskedPaths"] = bundle.linux["readonlyPaths"] = []
+    return pid
+
+
+def test_mount_namespace_can_be_joined(bundle, joined_mounts):
+    """C-NS-12: the root file system is entered there, without a pivot that would change it"""
+    def table():
+        return open(f"/proc/{joined_mounts}/mountinfo").read()
+    before = table()
+    (bundle.rootfs / "marker").write_text("chroot")
+    link = os.readlink(f"/proc/{joined_mounts}/ns/mnt")
+    marker = bundle.run_probe("read /marker")
+    assert marker.text == "chroot"
+    bundle.hold()
+    assert os.readlink(f"/proc/{bundle.state().pid}/ns/mnt") == link
+    assert table() == before
+
+
+@pytest.mark.parametrize("field", ["mounts", "maskedPaths", "readonlyPaths", "rootfsPropagation"])
+def test_mounts_in_a_joined_mount_namespace_are_refused(bundle, joined_mounts, field):
+    """C-NS-12, C-MOUNT-40: they would be made in somebody else's"""
+    if field == "mounts":
+        bundle.mount("/x", "tmpfs", "x")
+    else:
+        bundle.linux[field] = "private" if field == "rootfsPropagation" else ["/etc"]
+    bundle.refused_config(field, "mount namespace")

@@ -53,7 +53,7 @@ def test_offset_that_makes_a_clock_negative_is_refused(bundle):
     """C-TIME-05."""
     bundle.namespace("time")
     bundle.linux["timeOffsets"] = {"boottime": {"secs": -1000000000}}
-    bundle.refused()
+    bundle.refused_config("linux.timeOffsets.boottime")
 
 
 def test_offsets_without_time_namespace_are_refused(bundle):

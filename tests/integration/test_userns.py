@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+import harness
 from harness import cap_mask, flags, mount_at, own_namespace, wait_until
 from marks import requires
 
@@ -84,7 +85,7 @@ def test_mappings_without_user_namespace_are_refused(bundle):
     ([one(size=0)], "size"),
     ([one(0, 100000, 10), one(5, 200000, 10)], "containerID"),
     ([one(0, 100000, 10), one(10, 100005, 10)], "hostID"),
-    ([one(4294967290, 100000, 10)], "linux.uidMappings[0]"),
+    ([one(0, 1000, 1), one(4294967290, 100000, 10)], "linux.uidMappings[1]"),
     ([one(0, 4294967290, 10)], "linux.uidMappings[0]"),
     ([one(2 * i, 100000 + 2 * i, 1) for i in range(341)], "340"),
 ])
@@ -195,6 +196,124 @@ def test_user_namespace_can_be_joined(bundle):
             assert seen.uid_map.split() == ["0", "100000", "65536"]
         finally:
             holder.kill()
+
+
+@pytest.mark.parametrize("uids, gids, wrong", [
+    ([one()], [one()], None),
+    ([one(size=1000)], [one()], "linux.uidMappings"),
+    ([one()], [one(0, 200000)], "linux.gidMappings"),
+    ([one(), one(65536, 300000, 1)], [one()], "linux.uidMappings")])
+def test_mappings_of_a_joined_namespace_must_be_its_own(bundle, uids, gids, wrong):
+    """C-UMAP-04: containerd and CRI-O send both"""
+    with subprocess.Popen(["unshare", "-U", "sleep", "1000"]) as holder:
+        try:
+            path = f"/proc/{holder.pid}/ns/user"
+            wait_until(lambda: os.readlink(path) != own_namespace("user"), "a user namespace")
+            for name in ("uid_map", "gid_map"):
+                with open(f"/proc/{holder.pid}/{name}", "w") as file:
+                    file.write("0 100000 65536\n")
+            bundle.user_namespace()
+            bundle.namespace("user", path)
+            bundle.linux["uidMappings"], bundle.linux["gidMappings"] = uids, gids
+            if wrong:
+                bundle.refused_config(wrong, "not what the user namespace that is joined has")
+            else:
+                assert bundle.run_probe().uid_map.split() == ["0", "100000", "65536"]
+        finally:
+            holder.kill()
+
+
+@pytest.mark.parametrize("name", ["uidMappings", "gidMappings"])
+def test_container_without_a_root_is_refused(bundle, name):
+    """C-UMAP-09: it is built as its root"""
+    bundle.user_namespace()
+    bundle.linux[name] = [one(1, 100001, 1000)]
+    bundle.process["user"] = {"uid": 1, "gid": 1}
+    bundle.refused_config(f"linux.{name}", "id 0 of the container must be mapped")
+
+
+def test_container_is_built_as_its_root_and_runs_as_the_user(bundle):
+    """C-UMAP-09: what is made on the way belongs to the container's root"""
+    bundle.user_namespace()
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.mount("/made/on/the/way", "tmpfs", "x")
+    report, stat = bundle.run_probe("report", "stat /made")
+    assert report.uid == [1000] * 3
+    assert (stat.uid, stat.gid) == (0, 0)
+    assert (bundle.rootfs / "made").stat().st_uid == 100000
+
+
+def test_devices_of_the_host_belong_to_nobody(bundle):
+    """C-UMAP-08: root of the host is not mapped"""
+    bundle.user_namespace()
+    null = bundle.run_probe().dev.null
+    assert (null.uid, null.gid) == (65534, 65534)
+
+
+@pytest.fixture
+def ordinary_user():
+    """A user of the host that has a range of subordinate ids, for newuidmap and newgidmap."""
+    files = {}
+    for name, text in (("/etc/subuid", "4321:500000:65536\n"), ("/etc/subgid", "4321:500000:65536\n"),
+                       ("/etc/passwd", open("/etc/passwd").read() + "rootless:x:4321:4321::/:/bin/sh\n")):
+        file = f"/run/{os.path.basename(name)}"
+        with open(file, "w") as out:
+            out.write(text)
+        if os.path.exists(name):
+            subprocess.run(["mount", "--bind", file, name], check=True)
+            files[name] = file
+    if len(files) < 3:
+        pytest.skip("no /etc/subuid here")
+    yield 4321
+    for name in files:
+        subprocess.run(["umount", name], check=True)
+
+
+def rootless(bundle, user, *actions):
+    """Runs the probe as an ordinary user; the result of the command."""
+    bundle.linux["resources"] = {}
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"]
+                               if m["destination"] != "/sys/fs/cgroup"]
+    subprocess.run(["chown", "-Rh", f"{user}:{user}", bundle.dir], check=True)
+    bundle.probe(*actions)
+    bundle.write_config()
+    return harness.run_command(
+        ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", "--inh-caps=-all",
+         harness.CRUNTIME, "--root", bundle.dir / "less", "run", "-b", bundle.dir, bundle.id])
+
+
+def test_ordinary_user_maps_ranges_by_the_helper_programs(bundle, ordinary_user):
+    """C-UMAP-07, C-UMAP-10: newuidmap and newgidmap check /etc/subuid and /etc/subgid"""
+    bundle.user_namespace()
+    for name in ("uidMappings", "gidMappings"):
+        bundle.linux[name] = [one(0, ordinary_user, 1), one(1, 500000, 65536)]
+    result = rootless(bundle, ordinary_user)
+    assert result.code == 0, result
+    seen = result.lines[0]
+    assert [line.split() for line in seen.uid_map.splitlines()] \
+        == [["0", "4321", "1"], ["1", "500000", "65536"]]
+    assert seen.setgroups == "allow"
+
+
+def test_ordinary_user_cannot_map_ranges_of_others(bundle, ordinary_user):
+    """C-UMAP-07"""
+    bundle.user_namespace()
+    for name in ("uidMappings", "gidMappings"):
+        bundle.linux[name] = [one(0, ordinary_user, 1), one(1, 100000, 65536)]
+    result = rootless(bundle, ordinary_user)
+    assert result.code == 1 and "linux.uidMappings" in result.err and "newuidmap" in result.err
+
+
+def test_ordinary_user_maps_the_own_id_alone(bundle, ordinary_user):
+    """C-UMAP-06: setgroups is denied first"""
+    bundle.user_namespace()
+    for name in ("uidMappings", "gidMappings"):
+        bundle.linux[name] = [one(0, ordinary_user, 1)]
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "devpts"]
+    result = rootless(bundle, ordinary_user)
+    assert result.code == 0, result
+    seen = result.lines[0]
+    assert seen.uid_map.split() == ["0", "4321", "1"] and seen.setgroups == "deny"
 
 
 def test_hooks_find_the_process_and_the_runtime_namespaces(bundle):

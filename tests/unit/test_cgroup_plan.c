@@ -6,6 +6,7 @@
 
 #include "cgroup_util.h"
 #include "kernel/cgroup-internal.h"
+#include "kernel/mountinfo.h"
 
 /* The settings as "file=value" with blanks between, '?' behind those that are optional. */
 static const char *lines(const struct planned *t, struct str *out)
@@ -400,9 +401,9 @@ static void hierarchy_is_found_among_mounts(void **state)
 	char empty[] = "";
 
 	(void)state;
-	assert_string_equal(cgroup_find_mount(text), "/mnt/my groups\\");
-	assert_null(cgroup_find_mount(none));
-	assert_null(cgroup_find_mount(empty));
+	assert_string_equal(mountinfo_find_in(text, "cgroup2"), "/mnt/my groups\\");
+	assert_null(mountinfo_find_in(none, "cgroup2"));
+	assert_null(mountinfo_find_in(empty, "cgroup2"));
 }
 
 static void own_cgroup_is_found(void **state)

@@ -119,7 +119,6 @@ static void refused_features_are_not_announced(void **state)
 {
 	const struct document *d = *state;
 	static const char *const disabled[] = {
-		"linux/intelRdt/enabled",
 		"linux/cgroup/v1",          "linux/cgroup/systemd",
 		"linux/cgroup/systemdUser", "linux/cgroup/rdma"
 	};
@@ -166,14 +165,21 @@ static void memory_policies_are_announced_from_1_3_on(void **state)
 	assert_true(has(d, "linux/memoryPolicy/flags", "MPOL_F_STATIC_NODES"));
 }
 
-/* F-03: nothing that the spec defined after the announced version (1.2.1). */
-static void newer_properties_are_absent(void **state)
+/* F-15, F-18, F-03: the newer properties only where the announced version of the spec has them. */
+static void rdt_and_network_devices_are_announced(void **state)
 {
+	static const char *const newer[] = { "linux/netDevices/enabled", "linux/intelRdt/schemata",
+					     "linux/intelRdt/monitoring" };
 	const struct document *d = *state;
 
-	assert_null(at(d, "linux/netDevices"));
-	assert_null(at(d, "linux/intelRdt/schemata"));
-	assert_null(at(d, "linux/intelRdt/monitoring"));
+	assert_true(at(d, "linux/intelRdt/enabled")->boolean);
+	for (size_t i = 0; i < ARRAY_LEN(newer); i++) {
+		const struct json_node *n = at(d, newer[i]);
+		if (strcmp(OCI_VERSION_MAX, "1.3.0") < 0)
+			assert_null(n);
+		else
+			assert_true(n && n->type == JSON_BOOL && n->boolean);
+	}
 }
 
 /* F-05, F-07, F-08, F-11, F-12, F-13 */
@@ -217,7 +223,7 @@ int main(void)
 		cmocka_unit_test(refused_features_are_not_announced),
 		cmocka_unit_test(security_modules_are_announced),
 		cmocka_unit_test(memory_policies_are_announced_from_1_3_on),
-		cmocka_unit_test(newer_properties_are_absent),
+		cmocka_unit_test(rdt_and_network_devices_are_announced),
 		cmocka_unit_test(lists_are_complete),
 		cmocka_unit_test(newer_libseccomp_brings_its_architectures),
 	};

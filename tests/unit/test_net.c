@@ -129,8 +129,8 @@ static const char *label_of(const struct net_address *list, const char *text)
 	char shown[NET_ADDRESS_SHOWN];
 
 	for (const struct net_address *a = list; a; a = a->next) {
-		const struct nlattr *attr = mnl_nlmsg_get_payload_offset(
-			a->message, sizeof(struct ifaddrmsg));
+		const struct nlattr *attr =
+			mnl_nlmsg_get_payload_offset(a->message, sizeof(struct ifaddrmsg));
 		if (strcmp(net_address_text(a, shown), text) != 0)
 			continue;
 		while (mnl_attr_get_type(attr) != IFA_LABEL)

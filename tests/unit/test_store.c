@@ -139,6 +139,12 @@ static struct record sample(void)
 		.cgroup = "/x/web",
 		.cgroup_ino = 99,
 		.cgroup_created = true,
+		.rdt = { .clos = "gold",
+			 .monitor = "web",
+			 .clos_made = true,
+			 .keep = true,
+			 .clos_inode = UINT64_MAX,
+			 .monitor_inode = 7 },
 		.has_poststop = true,
 		.has_process = true,
 		.notifies = true,
@@ -164,9 +170,36 @@ static void record_survives_writing_and_reading(void **state)
 	assert_int_equal(out.pid, in.pid);
 	assert_true(out.start_time == in.start_time);
 	assert_true(out.cgroup_created && out.has_poststop && out.has_process && out.notifies);
+	assert_string_equal(out.rdt.clos, "gold"); /* C-RDT-13 */
+	assert_string_equal(out.rdt.monitor, "web");
+	assert_true(out.rdt.clos_made && out.rdt.keep && out.rdt.clos_inode == UINT64_MAX);
+	assert_int_equal(out.rdt.monitor_inode, 7);
 	assert_false(out.has_poststart || out.own_pid_ns || out.hooks_began);
 	assert_int_equal(out.annotations.n, 2);
 	assert_string_equal(out.annotations.v[0].value, "x\"y\n");
+}
+
+/* C-RDT-13: they become paths of what `delete` removes. */
+static void impossible_class_of_resctrl_is_damage(void **state)
+{
+	static const struct rdt_group groups[] = {
+		{ .clos = NULL },        { .clos = "" },
+		{ .clos = "a" },         { .clos = "..", .clos_made = true },
+		{ .clos = "a/b" },       { .clos = "", .monitor = "../x" },
+		{ .clos = "a", .monitor = "" },
+	};
+	struct scratch *s = *state;
+	struct err err = ERR_INIT;
+	AUTO_STORE store = STORE_INIT;
+	assert_int_equal(store_claim(s->fd, "web", &store, &err), 0);
+
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		AUTO_ARENA a = ARENA_INIT;
+		struct record in = sample(), out;
+		in.rdt = groups[i];
+		assert_int_equal(store_write(&store, &in, &err), 0);
+		assert_int_equal(store_read(&store, &a, &out, &err), i < 3);
+	}
 }
 
 /* S-78: a record that is cut anywhere is damaged, never half believed. */
@@ -235,6 +268,7 @@ int main(void)
 		SCRATCH_TEST(claim_is_locked_until_unlocked),
 		SCRATCH_TEST(unknown_container_says_does_not_exist),
 		SCRATCH_TEST(record_survives_writing_and_reading),
+		SCRATCH_TEST(impossible_class_of_resctrl_is_damage),
 		SCRATCH_TEST(truncated_record_is_damaged),
 		SCRATCH_TEST(list_shows_containers_and_nothing_foreign),
 		SCRATCH_TEST(remove_takes_leftovers_along),

@@ -16,6 +16,7 @@
 #define UID_MAP(maps) ",\"uidMappings\":[" maps "]"
 #define GID_MAP(maps) ",\"gidMappings\":[" maps "]"
 #define NETDEV(members) "\"namespaces\":[{\"type\":\"network\"}],\"netDevices\":{" members "}"
+#define RDT(members) "\"intelRdt\":{" members "}"
 #define RES(what) "\"resources\":{" what "}"
 #define SECCOMP(action, more) "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_" action "\"" more "}"
 #define RULE(action, more) \
@@ -240,6 +241,11 @@ static void namespace_rules_hold(void **state)
 		{ IN_LINUX, UIDS(MAP(5, 1000, 10) "," MAP(0, 1009, 5)), "linux.uidMappings[1].hostID: overlaps with entry 0" },
 		{ IN_LINUX, UIDS(MAP(0, 1000, 4294967296)), "linux.uidMappings[0].size: expected an integer" },
 		{ IN_LINUX, UIDS("{\"containerID\":0,\"hostID\":0}"), "linux.uidMappings[0].size: required" },
+		/* C-UMAP-09 */
+		{ IN_LINUX, UIDS(MAP(1, 1000, 10)), "linux.uidMappings: id 0 of the container must be mapped" },
+		{ IN_LINUX, USERNS("\"gidMappings\":[" MAP(5, 1000, 10) "],\"uidMappings\":[" MAP(0, 1000, 10) "]"), "linux.gidMappings: id 0 of the container must be mapped" },
+		{ IN_LINUX, UIDS(MAP(7, 2000, 1) "," MAP(0, 1000, 5)), "" },
+		{ IN_LINUX, "\"namespaces\":[{\"type\":\"user\",\"path\":\"/u\"}]," GIDS ",\"uidMappings\":[" MAP(5, 0, 1) "]", "" },
 		/* C-TIME-02, C-TIME-03, C-TIME-05, C-TIME-07 */
 		{ IN_LINUX, "\"timeOffsets\":{\"monotonic\":{\"secs\":1}}", "linux.timeOffsets: needs a new time namespace" },
 		{ IN_LINUX, "\"namespaces\":[{\"type\":\"time\",\"path\":\"/t\"}],\"timeOffsets\":{\"boottime\":{\"secs\":1}}", "linux.timeOffsets: needs a new time namespace" },
@@ -616,6 +622,53 @@ static void names_of_network_devices_are_the_kernels(void **state)
 	check_verdicts(cases, ARRAY_LEN(cases));
 }
 
+/* C-RDT-04, C-RDT-08 to C-RDT-10, C-RDT-14 */
+static void resctrl_names_and_schemas_are_checked(void **state)
+{
+	static const struct verdict_case cases[] = {
+		/* clang-format off */
+		{ IN_LINUX, "\"intelRdt\":{}", "" },
+		{ IN_LINUX, RDT("\"closID\":\"/\""), "" },
+		{ IN_LINUX, RDT("\"closID\":\"\""), "" }, /* absent, as engines leave it out */
+		{ IN_LINUX, RDT("\"closID\":\"a.b-c d\""), "" },
+		{ IN_LINUX, RDT("\"closID\":\".\""), "linux.intelRdt.closID: expected the name of a directory" },
+		{ IN_LINUX, RDT("\"closID\":\"..\""), "linux.intelRdt.closID: expected the name of a directory" },
+		{ IN_LINUX, RDT("\"closID\":\"a/b\""), "linux.intelRdt.closID: expected the name of a directory" },
+		{ IN_LINUX, RDT("\"closID\":\"/a\""), "linux.intelRdt.closID: expected the name of a directory" },
+		{ IN_LINUX, RDT("\"closID\":\"//\""), "linux.intelRdt.closID: expected the name of a directory" },
+		{ IN_LINUX, RDT("\"closID\":\"a\\nb\""), "linux.intelRdt.closID: expected the name of a directory" },
+		{ IN_LINUX, RDT("\"closID\":5"), "linux.intelRdt.closID: expected a string" },
+		{ IN_LINUX, RDT("\"l3CacheSchema\":\"L3:0=f;1=f\",\"memBwSchema\":\"MB:0=20\""), "" },
+		{ IN_LINUX, RDT("\"l3CacheSchema\":\"MB:0=f\""), "linux.intelRdt.l3CacheSchema: expected \"L3:…\"" },
+		{ IN_LINUX, RDT("\"l3CacheSchema\":\" L3:0=f\""), "linux.intelRdt.l3CacheSchema: expected \"L3:…\"" },
+		{ IN_LINUX, RDT("\"l3CacheSchema\":\"L3:0=f\\nMB:0=20\""), "linux.intelRdt.l3CacheSchema: must not contain a newline" },
+		{ IN_LINUX, RDT("\"memBwSchema\":\"L3:0=f\""), "linux.intelRdt.memBwSchema: expected \"MB:…\"" },
+		{ IN_LINUX, RDT("\"memBwSchema\":\"MB:0=20\\n\""), "linux.intelRdt.memBwSchema: must not contain a newline" },
+		{ IN_LINUX, RDT("\"memBwSchema\":[]"), "linux.intelRdt.memBwSchema: expected a string" },
+		{ IN_LINUX, RDT("\"schemata\":[\"L2:0=f\",\"MB:0=20\"]"), "" },
+		{ IN_LINUX, RDT("\"schemata\":[]"), "" },
+		{ IN_LINUX, RDT("\"schemata\":[\"L2:0=f\",\"MB:0=20\\nL3:0=1\"]"), "linux.intelRdt.schemata[1]: must not contain a newline" },
+		{ IN_LINUX, RDT("\"schemata\":[\"\"]"), "linux.intelRdt.schemata[0]: expected \"RESOURCE:" },
+		{ IN_LINUX, RDT("\"schemata\":[\":0=1\"]"), "linux.intelRdt.schemata[0]: expected \"RESOURCE:" },
+		{ IN_LINUX, RDT("\"schemata\":\"L3:0=f\""), "linux.intelRdt.schemata: expected an array" },
+		{ IN_LINUX, RDT("\"schemata\":[5]"), "linux.intelRdt.schemata[0]: expected a string" },
+		{ IN_LINUX, RDT("\"enableMonitoring\":\"yes\""), "linux.intelRdt.enableMonitoring: expected true or false" },
+		{ IN_LINUX, RDT("\"enableCMT\":true,\"enableMBM\":5"), "" }, /* C-RDT-14 */
+		{ IN_LINUX, "\"intelRdt\":[]", "linux.intelRdt: expected an object" },
+		/* clang-format on */
+	};
+	(void)state;
+
+	check_verdicts(cases, ARRAY_LEN(cases));
+
+	AUTO_STR more = STR_INIT;
+	str_add(&more, "\"intelRdt\":{\"closID\":\"");
+	for (unsigned i = 0; i < 256; i++)
+		str_add(&more, "x");
+	str_add(&more, "\"}");
+	assert_true(str_starts(verdict(IN_LINUX, str_text(&more)), "linux.intelRdt.closID: expected"));
+}
+
 /* I-12: each valid field that is not applied yet is refused, and only when it asks for something.
  */
 static void fields_not_applied_yet_are_refused(void **state)
@@ -623,7 +676,6 @@ static void fields_not_applied_yet_are_refused(void **state)
 	static const struct verdict_case cases[] = {
 		/* clang-format off */
 		{ IN_LINUX, "\"mountLabel\":\"\"", "" },
-		{ IN_LINUX, "\"intelRdt\":{}", "linux.intelRdt: not supported yet" },
 		{ IN_LINUX, RES("\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":9223372036854772000}]"), "linux.resources.hugepageLimits: not supported yet" },
 		{ IN_LINUX, RES("\"blockIO\":{\"weight\":10}"), "linux.resources.blockIO: not supported yet" },
 		{ IN_LINUX, RES("\"blockIO\":{\"leafWeight\":10}"), "linux.resources.blockIO: not supported yet" },
@@ -639,7 +691,7 @@ static void fields_not_applied_yet_are_refused(void **state)
 /* Our own saved copy was validated at create and must load even if a later version is stricter. */
 static void rules_can_be_left_out(void **state)
 {
-	char *json = make_config("", "\"cgroupsPath\":\"/\",\"intelRdt\":{}", "");
+	char *json = make_config("", "\"cgroupsPath\":\"/\",\"intelRdt\":{\"closID\":\"..\"}", "");
 	(void)state;
 
 	assert_string_not_equal(verdict_of(json, true), "");
@@ -665,6 +717,7 @@ int main(void)
 		cmocka_unit_test(seccomp_rules_hold),
 		cmocka_unit_test(id_mapped_mounts_have_what_they_need),
 		cmocka_unit_test(names_of_network_devices_are_the_kernels),
+		cmocka_unit_test(resctrl_names_and_schemas_are_checked),
 		cmocka_unit_test(fields_not_applied_yet_are_refused),
 		cmocka_unit_test(rules_can_be_left_out),
 	};
