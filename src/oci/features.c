@@ -128,10 +128,10 @@ static void put_linux(struct json_writer *w, const struct features_input *in)
 	put_enabled(w, "apparmor", true);
 	put_enabled(w, "selinux", true);
 	put_intel_rdt(w);
-	if (minor_version(OCI_VERSION_MAX, '1') >= 3)
+	if (minor_version(OCI_VERSION_MAX, '1') >= 3) {
 		put_memory_policy(w);
-	if (minor_version(OCI_VERSION_MAX, '1') >= 3) /* F-18 */
-		put_enabled(w, "netDevices", true);
+		put_enabled(w, "netDevices", true); /* F-18 */
+	}
 	json_open(w, "mountExtensions", '{');
 	put_enabled(w, "idmap", true);
 	json_close(w, '}');

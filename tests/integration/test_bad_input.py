@@ -489,7 +489,8 @@ INVALID = [
      "does not allow execve"),
     # S-74
     ("map-overflow", user_maps((0, 2**32 - 10, 20)), "the range goes beyond the largest id"),
-    ("map-overflow-inside", user_maps((2**32 - 10, 0, 20)), "the range goes beyond the largest id"),
+    ("map-overflow-inside", user_maps((0, 5000, 1), (2**32 - 10, 0, 20)),
+     "linux.uidMappings[1]: the range goes beyond the largest id"),
     ("map-last-id", user_maps((0, 0, 2**31), (2**32 - 1, 2**31, 1)),
      "linux.uidMappings[1]: the range"),
     ("map-overlap", user_maps((0, 0, 10), (5, 100, 10)),
