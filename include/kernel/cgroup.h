@@ -28,9 +28,12 @@ struct cgroup_setting {
 	const char *controller; /* "memory"; NULL for core files (cgroup.*) */
 	const char *file;       /* "memory.max" */
 	const char *value;
+	/* Written instead where the cgroup has no FILE: io.weight for io.bfq.weight; NULL: none. */
+	const char *or_file, *or_value;
 	const char *field; /* "linux.resources.memory.limit", for messages */
 	uint32_t at;       /* position in config.json */
-	bool optional; /* asks for the kernel's default: skipped when the controller is absent */
+	bool optional;    /* asks for the kernel's default: skipped when the controller is absent */
+	bool dispensable; /* skipped where the kernel has no such file: hugetlb.2MB.rsvd.max */
 	bool shows; /* optional, but a new cgroup would show another value: cpu.max "max 50000" */
 };
 
