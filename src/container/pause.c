@@ -5,8 +5,9 @@
 #include "container/texts.h"
 #include "verbs-internal.h"
 
-/* A process that sleeps in the kernel without being interruptible is frozen when it wakes up. */
-#define FREEZE_WAIT_MS 10000
+/* A process that sleeps in the kernel without being interruptible is frozen when it wakes up.
+ * Shorter than other commands wait for the lock that is held meanwhile. */
+#define FREEZE_WAIT_MS 8000
 
 /* The container's cgroup, which the VERB cannot do without. */
 static int need_cgroup(const struct opened *o, const char *verb, struct cgroup_hierarchy *h,

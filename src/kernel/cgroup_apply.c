@@ -209,11 +209,27 @@ static int apply_devices(const struct cgroup *cg, const struct cgroup_plan *p, s
 	return -1;
 }
 
+/* C-CPU-09: the burst that a pre-existing cgroup has can be above a new quota, which the kernel
+ * then refuses. Where the plan has a burst of its own, the old one goes first. */
+static int drop_old_burst(const struct cgroup *cg, const struct cgroup_plan *p, struct err *err)
+{
+	for (size_t i = 0; !cg->created && i < p->n_settings; i++) {
+		if (strcmp(p->settings[i].file, "cpu.max.burst") != 0)
+			continue;
+		if (file_write_at(cg->fd, "cpu.max.burst", "0", err) < 0 && err->sys != ENOENT)
+			return -1;
+	}
+
+	return 0;
+}
+
 int cgroup_apply(const struct cgroup *cg, const struct cgroup_plan *p, struct err *err)
 {
 	if (cg->fd < 0)
 		return 0;
 
+	if (drop_old_burst(cg, p, err) < 0)
+		return -1;
 	for (size_t i = 0; i < p->n_settings; i++) {
 		if (apply_setting(cg, p, &p->settings[i], err) < 0)
 			return -1;

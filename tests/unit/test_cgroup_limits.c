@@ -195,6 +195,28 @@ static void limits_arrive_in_the_kernel(void **state)
 	cgroup_done(&cg);
 }
 
+/* C-CPU-09: a pre-existing cgroup, both directions */
+static void burst_and_quota_are_replaced_together(void **state)
+{
+	static const char *const resources[] = {
+		"\"cpu\":{\"quota\":30000,\"burst\":20000}",
+		"\"cpu\":{\"quota\":10000,\"burst\":5000}",
+		"\"cpu\":{\"quota\":40000,\"burst\":40000}",
+	};
+	static const char *const bursts[] = { "20000\n", "5000\n", "40000\n" };
+	struct lab *l = need(state);
+
+	if (!has_controller(l, "cpu"))
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
+		struct cgroup cg = CGROUP_INIT;
+
+		apply_in(l, "a", resources[i], &cg);
+		assert_string_equal(read_file_at(cg.fd, "cpu.max.burst"), bursts[i]);
+		cgroup_done(&cg);
+	}
+}
+
 static void a_value_that_the_kernel_refuses_is_explained(void **state)
 {
 	struct lab *l = need(state);
@@ -349,6 +371,7 @@ int main(void)
 		LAB_TEST(a_pre_existing_limit_is_lifted),
 		LAB_TEST(an_unknown_file_is_an_error),
 		LAB_TEST(limits_arrive_in_the_kernel),
+		LAB_TEST(burst_and_quota_are_replaced_together),
 		LAB_TEST(a_value_that_the_kernel_refuses_is_explained),
 		LAB_TEST(delegated_files_get_the_owner),
 		LAB_TEST(without_a_list_three_files_get_the_owner),
