@@ -16,6 +16,10 @@
 int file_read_at(int dirfd, const char *name, size_t max, struct arena *a, char **ret,
 		 size_t *ret_len, struct err *err) MUST_CHECK;
 
+/* The same from FD, which may be a pipe; NAME is for messages. */
+int file_read_fd(int fd, const char *name, size_t max, struct arena *a, char **ret, size_t *ret_len,
+		 struct err *err) MUST_CHECK;
+
 /* Reads an open descriptor of a kernel file (proc, sysfs, cgroup: stat size is 0) into BUF with a
  * NUL; one that is longer is cut. Returns bytes or -1 with errno. */
 ssize_t file_read_small_at(int dirfd, const char *name, char *buf, size_t size) MUST_CHECK;

@@ -44,7 +44,7 @@ struct json_node {
 /* A parsed document. `nodes[0]` is the root; the children of node i start at i + 1 when count > 0.
  */
 struct json_doc {
-	const char *name; /* for messages: "config.json" */
+	const char *name; /* for messages: "config.json"; NULL: they have no position */
 	const char *text; /* the document itself, kept for line and column */
 	size_t len;
 	struct json_node *nodes;

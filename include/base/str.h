@@ -47,6 +47,10 @@ int parse_u64(const char *s, uint64_t *ret) MUST_CHECK;
 int parse_i64(const char *s, int64_t *ret) MUST_CHECK;
 int parse_u32(const char *s, uint32_t *ret) MUST_CHECK;
 
+/* -1, or a whole number with an optional suffix k, m, g or t in either case, with an optional b or
+ * ib behind it: powers of 1024. A fraction, or what the type cannot hold, is refused. */
+int parse_size(const char *s, int64_t *ret) MUST_CHECK;
+
 bool str_starts(const char *s, const char *prefix);
 
 /* Of NAMES[n], the one nearest to S by edit distance if it is near enough to be a typing error

@@ -23,6 +23,28 @@ enum cgroup_manager {
 	MANAGER_SYSTEMD,
 	MANAGER_DISABLED
 };
+/* Limits among the options of update, in the order of its table. */
+enum update_option {
+	UPDATE_BLKIO_WEIGHT,
+	UPDATE_CPU_PERIOD,
+	UPDATE_CPU_QUOTA,
+	UPDATE_CPU_BURST,
+	UPDATE_CPU_SHARE,
+	UPDATE_CPU_RT_PERIOD,
+	UPDATE_CPU_RT_RUNTIME,
+	UPDATE_CPU_IDLE,
+	UPDATE_CPUSET_CPUS,
+	UPDATE_CPUSET_MEMS,
+	UPDATE_MEMORY,
+	UPDATE_MEMORY_RESERVATION,
+	UPDATE_MEMORY_SWAP,
+	UPDATE_KERNEL_MEMORY,
+	UPDATE_KERNEL_MEMORY_TCP,
+	UPDATE_PIDS_LIMIT,
+	UPDATE_L3_CACHE_SCHEMA,
+	UPDATE_MEM_BW_SCHEMA,
+	UPDATE_OPTIONS
+};
 enum list_format {
 	FORMAT_TABLE,
 	FORMAT_JSON
@@ -47,6 +69,8 @@ struct cli {
 	bool all, force, quiet, rootless_spec;
 	int format;            /* enum list_format, -1: not given */
 	const char *spec_file; /* NULL: "config.json" */
+	const char *resources; /* update: a file, or "-" */
+	const char *update[UPDATE_OPTIONS];
 
 	/* words behind the options; n_operands is within the limits of the command */
 	char **operands;
@@ -81,7 +105,8 @@ struct command {
 /* clang-format on */
 
 extern const struct command command_create, command_run, command_start, command_state, command_kill,
-	command_delete, command_list, command_ps, command_spec, command_features;
+	command_delete, command_list, command_ps, command_spec, command_features, command_pause,
+	command_resume, command_update;
 
 /* All of them in the order of the help text, ended by NULL; and the global options. */
 extern const struct command *const cli_commands[];

@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "oci/config.h"
 #include "oci/state.h"
 
 struct create_options {
@@ -45,6 +46,15 @@ int container_run(int rootfd, const struct create_options *o, int *ret_code,
  * container is then success. SIGKILL without an own pid namespace always takes the whole cgroup
  * (D-15). */
 int container_kill(int rootfd, const char *id, int sig, bool all, struct err *err) MUST_CHECK;
+
+/* Freezes all processes of a created or running container, and lets them go on. */
+int container_pause(int rootfd, const char *id, struct err *err) MUST_CHECK;
+int container_resume(int rootfd, const char *id, struct err *err) MUST_CHECK;
+
+/* Changes limits of a container that is not stopped: RESOURCES is a document of
+ * config_parse_resources(). One that asks for nothing needs nothing (engine-contracts 10). */
+int container_update(int rootfd, const char *id, const struct oci_config *resources,
+		     struct err *err) MUST_CHECK;
 
 /* FORCE: kills first; an unknown id is success; a damaged record still leads to a clean delete. */
 int container_delete(int rootfd, const char *id, bool force, struct err *err) MUST_CHECK;

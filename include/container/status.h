@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
 /* container/status.h - what a container is doing, derived and never stored
  *
- *   status    recognised by                                                legal commands
- *   creating  record says so and its directory is locked by the creator    state
- *   created   process alive, start.sock exists                             start kill delete state
- *   running   process alive, no start.sock, cgroup not frozen              kill state delete
- * --force paused    process alive, no start.sock, cgroup frozen                  kill state delete
- * --force stopped   process gone, or a record "creating" without a creator       delete state *
- * unknown   no readable state.json, or none while processes run          delete --force
+ *   status    recognised by                                   legal commands
+ *   creating  record says so and its creator has the lock     state
+ *   created   process alive, start.sock exists                start pause update kill delete state
+ *   running   process alive, no start.sock                    pause update kill state delete --force
+ *   paused    process alive, cgroup frozen                    resume update kill state delete --force
+ *   stopped   process gone, or a record "creating" without
+ *             a creator                                       delete state
+ *   unknown   no readable state.json, or none while
+ *             processes run                                   delete --force
  *
- * "Alive" means: the recorded pid has the recorded start time and is no zombie (R-STATE-13, -14).
- */
+ * Paused comes before created and running: after `resume` it is again what it was. "Alive" means:
+ * the recorded pid has the recorded start time and is no zombie (R-STATE-13, -14). */
+/* clang-format on */
 #pragma once
 
 #include "base/attr.h"

@@ -6,6 +6,7 @@
  * - create: directories below the hierarchy's root by mkdirat on pinned descriptors (I-22),
  *   controllers enabled on the way down; refused when the target is populated or frozen (D-16)
  * - apply: after the child was born inside (CLONE_INTO_CGROUP), before it runs
+ * - update: the same conversion, completed by what is in force, with the values to go back to
  * - remove: cgroup.kill, wait on cgroup.events, rmdir bottom-up; only what create made (R-LIFE-21)
  *
  * Version 2 only, wherever it is mounted (D-09). A setting that asks for nothing (empty object,
@@ -28,9 +29,12 @@ struct cgroup_setting {
 	const char *controller; /* "memory"; NULL for core files (cgroup.*) */
 	const char *file;       /* "memory.max" */
 	const char *value;
+	/* Written instead where the cgroup has no FILE: io.weight for io.bfq.weight; NULL: none. */
+	const char *or_file, *or_value;
 	const char *field; /* "linux.resources.memory.limit", for messages */
 	uint32_t at;       /* position in config.json */
-	bool optional; /* asks for the kernel's default: skipped when the controller is absent */
+	bool optional;    /* asks for the kernel's default: skipped when the controller is absent */
+	bool dispensable; /* skipped where the kernel has no such file: hugetlb.2MB.rsvd.max */
 	bool shows; /* optional, but a new cgroup would show another value: cpu.max "max 50000" */
 };
 
@@ -100,6 +104,21 @@ int cgroup_open(const struct cgroup_hierarchy *h, const char *path, uint64_t ino
 
 /* "frozen 1" in cgroup.events. */
 int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *err) MUST_CHECK;
+
+/* Freezes what is inside, or lets it go on, and waits for "frozen 1" or "frozen 0" by poll on
+ * cgroup.events. What cannot be frozen within TIMEOUT_MS is let go again. */
+int cgroup_freeze(const struct cgroup *cg, int timeout_ms, struct err *err) MUST_CHECK;
+int cgroup_thaw(const struct cgroup *cg, int timeout_ms, struct err *err) MUST_CHECK;
+
+/* Writes the resources of C, a document of config_parse_resources(), to a cgroup that is in use.
+ * What is not named stays as it is, and what depends on it is taken from the kernel: the period of
+ * a new quota, the memory limit below a total with swap. Everything is checked before the first
+ * write; when one fails after all, those before it are put back, and the message says so. `devices`
+ * is left alone: engines send the deny-all of the config without the rules that went with it
+ * (engine-contracts 10). Controllers that the cgroup lacks are enabled above it. */
+bool cgroup_update_wants(const struct oci_config *c); /* false: it asks for nothing, as {} does */
+int cgroup_update(const struct cgroup_hierarchy *h, const struct cgroup *cg,
+		  const struct oci_config *c, struct err *err) MUST_CHECK;
 
 /* Process ids of the cgroup and all below it, allocated in A. Processes that the caller's pid
  * namespace cannot see are left out. */

@@ -8,8 +8,8 @@
  *
  * `at` members are byte offsets in the document, for messages of later layers: config_wrap().
  * Optional scalars carry presence (struct opt_*); absent arrays have n == 0, absent strings are
- * NULL, absent objects have present == false. A field that is valid but not applied by this version
- * is refused by config_validate() with "not supported yet", never ignored (I-12). */
+ * NULL, absent objects have present == false. A field of the spec is applied in full by later
+ * layers, or refused, never ignored (I-12). */
 #pragma once
 
 #include <stdbool.h>
@@ -98,7 +98,7 @@ struct oci_mount_options {
 	bool recursive; /* rbind */
 	bool remount;
 	bool tmpcopyup;
-	bool idmap, ridmap; /* at most one: the later has won */
+	bool idmap, ridmap;            /* at most one: the later has won */
 	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_x of the mount itself */
 	uint64_t rattr_set,
 		rattr_clear;   /* the same, recursive (rro, rnosuid, …). A later recursive
@@ -338,6 +338,7 @@ struct oci_config {
 	struct arena arena; /* owns everything below */
 	struct json_doc
 		doc; /* text kept: it is what `create` saves, and line:column come from it */
+	bool resources_only; /* of config_parse_resources(): all but linux_.resources is empty */
 	const char *oci_version;
 	uint32_t oci_version_at;
 	bool has_root;
@@ -364,6 +365,13 @@ int config_load(int dirfd, const char *name, struct oci_config **ret, struct err
 int config_parse(const char *name, const char *text, size_t len, bool validate,
 		 struct oci_config **ret, struct err *err) MUST_CHECK;
 
+/* A document that is a linux.resources object, for `update`: decoded as strictly, and checked by
+ * the same rules, except that a swap limit may rely on the memory limit that is in force. NAME
+ * NULL: the text was made from options, and messages have no position in it. TEXT must live until
+ * config_free(). */
+int config_parse_resources(const char *name, const char *text, size_t len, struct oci_config **ret,
+			   struct err *err) MUST_CHECK;
+
 void config_free(struct oci_config **c);
 #define AUTO_CONFIG AUTO(config_free) struct oci_config *
 
@@ -387,8 +395,8 @@ struct config_table {
 };
 extern const struct config_table config_tables[];
 
-/* True when the mount shows its files with other owners (C-MOUNT-31, C-MOUNT-35: mappings count also
- * without the option). Empty mappings without the option are an older engine's "none". */
+/* True when the mount shows its files with other owners (C-MOUNT-31, C-MOUNT-35: mappings count
+ * also without the option). Empty mappings without the option are an older engine's "none". */
 static inline bool config_mount_is_mapped(const struct oci_mount *m)
 {
 	return m->options.idmap || m->options.ridmap || m->n_uid_map > 0 || m->n_gid_map > 0;

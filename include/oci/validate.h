@@ -2,8 +2,7 @@
 /* oci/validate.h - rules that concern more than one field of a config
  *
  * One static function per rule, each with its spec section or row id, collected in one table. All
- * rules run; every violation is reported (D-03). Also here: what is valid but not applied by this
- * version, refused as "not supported yet". */
+ * rules run; every violation is reported (D-03). */
 #pragma once
 
 #include "base/attr.h"
@@ -12,3 +11,6 @@
 
 /* Adds the violations to D (positions from the `at` members). */
 void config_validate(struct json_decoder *d, const struct oci_config *c);
+
+/* Only the rules of linux.resources: for a document of `update` (config_parse_resources). */
+void config_validate_resources(struct json_decoder *d, const struct oci_config *c);

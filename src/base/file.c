@@ -81,6 +81,12 @@ int file_read_at(int dirfd, const char *name, size_t max, struct arena *a, char 
 	return read_all(fd, name, (size_t)st.st_size, max, a, ret, ret_len, err);
 }
 
+int file_read_fd(int fd, const char *name, size_t max, struct arena *a, char **ret, size_t *ret_len,
+		 struct err *err)
+{
+	return read_all(fd, name, 0, max, a, ret, ret_len, err);
+}
+
 ssize_t file_read_small_at(int dirfd, const char *name, char *buf, size_t size)
 {
 	size_t len = 0;

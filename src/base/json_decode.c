@@ -52,10 +52,14 @@ void json_fail_at(struct json_decoder *d, uint32_t at, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	json_position(d->doc, at, &l, &col);
+	char place[256] = "";
+	if (d->doc->name) {
+		json_position(d->doc, at, &l, &col);
+		(void)snprintf(place, sizeof(place), "%s:%u:%u: ", d->doc->name, l, col);
+	}
 
-	int n = snprintf(line, sizeof(line), "%s:%u:%u: %s%s%s", d->doc->name, l, col, d->path,
-			 d->path[0] ? ": " : "", text);
+	int n = snprintf(line, sizeof(line), "%s%s%s%s", place, d->path, d->path[0] ? ": " : "",
+			 text);
 	if (d->n_hidden > 0 ||
 	    (d->n_errors > 0 && d->err->len + (size_t)n + 1 > sizeof(d->err->msg) - FINISH_ROOM)) {
 		d->n_hidden++;

@@ -240,6 +240,41 @@ int parse_i64(const char *s, int64_t *ret)
 	return 0;
 }
 
+int parse_size(const char *s, int64_t *ret)
+{
+	static const char units[] = "kmgt";
+	char digits[24];
+	uint64_t number;
+	size_t n = strspn(s, "0123456789");
+	const char *suffix = s + n;
+	unsigned shift = 0;
+
+	if (strcmp(s, "-1") == 0) {
+		*ret = -1;
+		return 0;
+	}
+	if (n >= sizeof(digits))
+		return -1;
+	memcpy(digits, s, n);
+	digits[n] = '\0';
+	if (parse_u64(digits, &number) < 0)
+		return -1;
+
+	const char *unit = *suffix ? strchr(units, *suffix | 0x20) : NULL;
+	if (unit) {
+		shift = (unsigned)(unit - units + 1) * 10;
+		suffix++;
+		suffix += (suffix[0] | 0x20) == 'i' && (suffix[1] | 0x20) == 'b';
+	}
+	/* "k", "kb", "kib"; "b" alone is a byte. */
+	suffix += (*suffix | 0x20) == 'b' && (suffix[-1] | 0x20) != 'b';
+	if (*suffix || number > (uint64_t)INT64_MAX >> shift)
+		return -1;
+
+	*ret = (int64_t)(number << shift);
+	return 0;
+}
+
 bool str_starts(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

@@ -46,14 +46,18 @@ const struct opt cli_global_options[] = {
 /* clang-format on */
 
 const struct command *const cli_commands[] = {
-	&command_create, &command_start,    &command_run,  &command_state,
-	&command_kill,   &command_delete,   &command_list, &command_ps,
-	&command_spec,   &command_features, NULL,
+	&command_create,   &command_start, &command_run,    &command_state,
+	&command_kill,     &command_pause, &command_resume, &command_update,
+	&command_delete,   &command_list,  &command_ps,     &command_spec,
+	&command_features, NULL,
 };
 
 /* Other runtimes have these. Without this list a user would be asked whether he meant `spec`. */
 static const char *const missing_commands[] = {
-	"exec", "pause", "resume", "update", "events", "checkpoint", "restore",
+	"exec",
+	"events",
+	"checkpoint",
+	"restore",
 };
 
 int cli_open_root(const struct cli *c, bool create, int *ret_fd, struct err *err)

@@ -64,10 +64,12 @@ int status_of(const struct store *s, const struct record *r, enum status *ret,
 		return -1;
 	if (!alive)
 		*ret = STATUS_STOPPED;
+	else if (is_frozen(r))
+		*ret = STATUS_PAUSED;
 	else if (fstatat(s->dir, "start.sock", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		*ret = STATUS_CREATED;
 	else
-		*ret = is_frozen(r) ? STATUS_PAUSED : STATUS_RUNNING;
+		*ret = STATUS_RUNNING;
 
 	if (ret_proc && alive) {
 		*ret_proc = p;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,10 +45,20 @@ static inline bool cgroup_is_forbidden(int errnum)
  * none that can be named. */
 char *cgroup_find_own(char *text);
 
+/* Fills p->settings, p->n_settings and p->has_limits from R, which belongs to p->config or was made
+ * of a part of it. */
+int cgroup_convert(const struct oci_resources *r, struct arena *a, struct cgroup_plan *p,
+		   struct err *err) MUST_CHECK;
+
 /* Makes sure that the directory DIRFD, called WHERE in messages, passes the controllers that the
  * plan cannot do without on to its children. On failure err->sys is the kernel's errno, if any. */
 int cgroup_enable(const struct cgroup_plan *p, int dirfd, const char *where, bool is_root,
 		  struct err *err) MUST_CHECK;
+
+/* One setting of P, or the reason with its field and position. A file that the cgroup does not have
+ * is success where the setting can do without. */
+int cgroup_write_setting(const struct cgroup *cg, const struct cgroup_plan *p,
+			 const struct cgroup_setting *s, struct err *err) MUST_CHECK;
 
 /* SIGKILL to every process for kernels without cgroup.kill (before 5.14), frozen meanwhile so that
  * none can fork away. */

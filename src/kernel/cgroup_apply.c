@@ -31,6 +31,8 @@ static const struct allowed {
 	{ "cpu.idle",        "0, 1" },
 	{ "cpuset.cpus",     "a list such as 0-3,7 of processors that this machine has" },
 	{ "cpuset.mems",     "a list such as 0-1 of memory nodes that this machine has" },
+	{ "io.bfq.weight",   "10 to 1000" },
+	{ "io.weight",       "10 to 1000" },
 	/* clang-format on */
 };
 
@@ -44,19 +46,27 @@ static const char *allowed_for(const char *file)
 	return NULL;
 }
 
-static int fail_setting(const struct cgroup_plan *p, const struct cgroup_setting *s,
-			struct err *err)
+/* The text for what the kernel said, err->sys. */
+static void explain(const struct cgroup_setting *s, struct err *err)
 {
 	const char *text = allowed_for(s->file);
 
 	errno = err->sys;
-	if (err->sys == ENOENT)
+	if (err->sys == ENOENT && s->or_file)
+		(void)err_sys(err,
+			      "the cgroup has neither '%s' nor '%s', this kernel offers no "
+			      "such weights",
+			      s->file, s->or_file);
+	else if (err->sys == ENOENT)
 		(void)err_sys(err, "the cgroup has no file '%s', this kernel does not offer it",
 			      s->file);
+	else if (err->sys == ENODEV)
+		(void)err_sys(err,
+			      "write '%s' to '%s' (the kernel knows no such device, or not as "
+			      "a whole disk)",
+			      s->value, s->file);
 	else if (text && (err->sys == EINVAL || err->sys == ERANGE))
 		(void)err_sys(err, "write '%s' to '%s' (allowed: %s)", s->value, s->file, text);
-
-	return config_wrap(p->config, s->at, err, "%s", s->field);
 }
 
 /* The kernel counts memory in pages and rounds down (C-MEM-13); beyond what it can count is "max".
@@ -95,8 +105,29 @@ static int verify(const struct cgroup *cg, const struct cgroup_setting *s, struc
 /* C-MEM-12: a kernel that does not account swap has no limit on it, and none to lift. */
 static bool is_dispensable(const struct cgroup_setting *s)
 {
-	return s->optional ||
+	return s->optional || s->dispensable ||
 	       (strcmp(s->file, "memory.swap.max") == 0 && strcmp(s->value, "0") == 0);
+}
+
+int cgroup_write_setting(const struct cgroup *cg, const struct cgroup_plan *p,
+			 const struct cgroup_setting *s, struct err *err)
+{
+	int rc = file_write_at(cg->fd, s->file, s->value, err);
+
+	/* C-IO-01 */
+	if (rc < 0 && err->sys == ENOENT && s->or_file)
+		rc = file_write_at(cg->fd, s->or_file, s->or_value, err);
+	if (rc < 0 && err->sys == ENOENT && is_dispensable(s)) {
+		log_debug("cgroup '%s': no '%s', which stays as it is", cg->path, s->file);
+		*err = (struct err)ERR_INIT;
+		return 0;
+	}
+	if (rc < 0)
+		explain(s, err);
+	else
+		rc = verify(cg, s, err);
+
+	return rc < 0 ? config_wrap(p->config, s->at, err, "%s", s->field) : 0;
 }
 
 static int apply_setting(const struct cgroup *cg, const struct cgroup_plan *p,
@@ -106,17 +137,7 @@ static int apply_setting(const struct cgroup *cg, const struct cgroup_plan *p,
 	if (s->optional && !s->shows && cg->created)
 		return 0;
 
-	if (file_write_at(cg->fd, s->file, s->value, err) < 0) {
-		if (err->sys == ENOENT && is_dispensable(s)) {
-			log_debug("cgroup '%s': no '%s', which stays as it is", cg->path, s->file);
-			return 0;
-		}
-		return fail_setting(p, s, err);
-	}
-	if (verify(cg, s, err) < 0)
-		return config_wrap(p->config, s->at, err, "%s", s->field);
-
-	return 0;
+	return cgroup_write_setting(cg, p, s, err);
 }
 
 /* ---- owner ---------------------------------------------------------------------------------- */
@@ -188,11 +209,27 @@ static int apply_devices(const struct cgroup *cg, const struct cgroup_plan *p, s
 	return -1;
 }
 
+/* C-CPU-09: the burst that a pre-existing cgroup has can be above a new quota, which the kernel
+ * then refuses. Where the plan has a burst of its own, the old one goes first. */
+static int drop_old_burst(const struct cgroup *cg, const struct cgroup_plan *p, struct err *err)
+{
+	for (size_t i = 0; !cg->created && i < p->n_settings; i++) {
+		if (strcmp(p->settings[i].file, "cpu.max.burst") != 0)
+			continue;
+		if (file_write_at(cg->fd, "cpu.max.burst", "0", err) < 0 && err->sys != ENOENT)
+			return -1;
+	}
+
+	return 0;
+}
+
 int cgroup_apply(const struct cgroup *cg, const struct cgroup_plan *p, struct err *err)
 {
 	if (cg->fd < 0)
 		return 0;
 
+	if (drop_old_burst(cg, p, err) < 0)
+		return -1;
 	for (size_t i = 0; i < p->n_settings; i++) {
 		if (apply_setting(cg, p, &p->settings[i], err) < 0)
 			return -1;

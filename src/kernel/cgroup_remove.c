@@ -241,6 +241,17 @@ static int try_remove(const struct remove *r, struct err *err)
 	return 1;
 }
 
+/* A pre-existing cgroup goes on without our device filter, and not as a paused one: it would be
+ * refused to the next container (D-16). */
+static void leave(const struct cgroup *cg)
+{
+	struct err ignored = ERR_INIT;
+
+	devfilter_detach(cg->fd);
+	if (file_write_at(cg->fd, "cgroup.freeze", "0", &ignored) < 0)
+		log_debug("cgroup '%s' stays frozen if it was: %s", cg->path, ignored.msg);
+}
+
 int cgroup_remove(const struct cgroup_hierarchy *h, struct cgroup *cg, int timeout_ms,
 		  struct err *err)
 {
@@ -265,7 +276,7 @@ int cgroup_remove(const struct cgroup_hierarchy *h, struct cgroup *cg, int timeo
 		if (here == 0)
 			break;
 		if (!cg->created) {
-			devfilter_detach(cg->fd);
+			leave(cg);
 			break;
 		}
 		removed = try_remove(&r, err);

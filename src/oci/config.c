@@ -164,6 +164,8 @@ int config_wrap(const struct oci_config *c, uint32_t at, struct err *err, const 
 	va_start(ap, what);
 	(void)vsnprintf(text, sizeof(text), what, ap);
 	va_end(ap);
+	if (!c->doc.name)
+		return err_wrap(err, "%s", text);
 	json_position(&c->doc, at, &line, &col);
 	return err_wrap(err, "%s (%s:%u:%u)", text, c->doc.name, line, col);
 }
@@ -177,6 +179,8 @@ int config_fail(const struct oci_config *c, uint32_t at, struct err *err, const 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (!c->doc.name)
+		return err_set(err, ERR_CONFIG, "%s", text);
 	json_position(&c->doc, at, &line, &col);
 	return err_set(err, ERR_CONFIG, "%s:%u:%u: %s", c->doc.name, line, col, text);
 }

@@ -76,3 +76,36 @@ int config_load(int dirfd, const char *name, struct oci_config **ret, struct err
 	c = NULL;
 	return 0;
 }
+
+static int parse_resources(struct oci_config *c, const char *text, size_t len, struct err *err)
+{
+	struct config_walk walk = { .config = c };
+	struct json_decoder d = { .doc = &c->doc, .arena = &c->arena, .err = err, .user = &walk };
+
+	c->resources_only = true;
+	if (json_parse(&c->doc, c->doc.name, text, len, &c->arena, err) < 0)
+		return -1;
+	config_dec_resources(&d, &c->doc.nodes[0], &c->linux_.resources, NULL);
+	if (d.n_errors == 0)
+		config_validate_resources(&d, c);
+
+	return json_finish(&d);
+}
+
+int config_parse_resources(const char *name, const char *text, size_t len, struct oci_config **ret,
+			   struct err *err)
+{
+	AUTO_CONFIG c = config_new();
+	if (!c)
+		return err_oom(err);
+
+	c->doc.name = name ? arena_strdup(&c->arena, name) : NULL;
+	if (name && !c->doc.name)
+		return err_oom(err);
+	if (parse_resources(c, text, len, err) < 0)
+		return -1;
+
+	*ret = c;
+	c = NULL;
+	return 0;
+}

@@ -8,10 +8,10 @@
 #include "base/json_write.h"
 #include "oci/names.h"
 
-/* Everything here is a promise (D-19), so what config_validate() refuses as "not supported yet" is
- * left out, and nothing appears that the spec defined after OCI_VERSION_MAX (F-03): memoryPolicy,
- * netDevices and intelRdt's newer members came with 1.3.0. AppArmor and SELinux are "enabled" when
- * the program can use them, whatever the host has (F-04). */
+/* Everything here is a promise (D-19), so what is refused by this version is left out, and nothing
+ * appears that the spec defined after OCI_VERSION_MAX (F-03): memoryPolicy, netDevices and
+ * intelRdt's newer members came with 1.3.0. AppArmor and SELinux are "enabled" when the program can
+ * use them, whatever the host has (F-04). */
 
 /* libseccomp learned these with 2.6.0. */
 static bool needs_libseccomp_2_6(const char *arch)
@@ -122,7 +122,7 @@ static void put_linux(struct json_writer *w, const struct features_input *in)
 	json_put_bool(w, "v2", true);
 	json_put_bool(w, "systemd", false);
 	json_put_bool(w, "systemdUser", false);
-	json_put_bool(w, "rdma", false);
+	json_put_bool(w, "rdma", true);
 	json_close(w, '}');
 	put_seccomp(w, in);
 	put_enabled(w, "apparmor", true);

@@ -42,5 +42,4 @@ rule_fn check_net_devices, check_intel_rdt;
 rule_fn check_scheduler, check_scheduler_hooks, check_memory_policy;
 
 /* validate_resources.c */
-rule_fn check_memory, check_memory_swap, check_cpu, check_network, check_unified;
 rule_fn check_seccomp_errno, check_seccomp_listener;

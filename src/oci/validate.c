@@ -249,50 +249,6 @@ static void check_hooks(struct json_decoder *d, const struct oci_config *c)
 	}
 }
 
-/* ---- valid, but not applied by this version ------------------------------------------------ */
-
-/* Each finder returns the position of the value, or 0. What asks for nothing is not found. */
-
-static uint32_t find_hugepages(const struct oci_config *c)
-{
-	return c->linux_.resources.n_hugepages > 0 ? c->linux_.resources.hugepages[0].at : 0;
-}
-
-static uint32_t find_rdma(const struct oci_config *c)
-{
-	return c->linux_.resources.n_rdma > 0 ? c->linux_.resources.rdma[0].at : 0;
-}
-
-/* docker sends an empty object, and a weight of 0 means "not set" (C-IO-01). */
-static uint32_t find_block_io(const struct oci_config *c)
-{
-	const struct oci_block_io *b = &c->linux_.resources.block_io;
-	size_t n = b->n_weight_devices + b->n_read_bps + b->n_write_bps + b->n_read_iops +
-		   b->n_write_iops;
-
-	return n > 0 || b->weight.v > 0 || b->leaf_weight.v > 0 ? b->at : 0;
-}
-
-static const struct unsupported {
-	const char *path;
-	uint32_t (*find)(const struct oci_config *c);
-} unsupported[] = {
-	{ "linux.resources.hugepageLimits", find_hugepages },
-	{ "linux.resources.blockIO",        find_block_io },
-	{ "linux.resources.rdma",           find_rdma },
-};
-/* clang-format on */
-
-/* I-12: a field that is present is applied in full, or the container does not start. */
-static void check_unsupported(struct json_decoder *d, const struct oci_config *c)
-{
-	for (size_t i = 0; i < ARRAY_LEN(unsupported); i++) {
-		uint32_t at = unsupported[i].find(c);
-		if (at)
-			complain(d, at, unsupported[i].path, "not supported yet");
-	}
-}
-
 /* ---- the table ----------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -330,14 +286,9 @@ static const struct rule {
 	{ check_sysctl,             PART_LINUX },
 	{ check_sysctl_owner,       PART_NAMESPACES | PART_LINUX },
 	{ check_sysctl_domainname,  PART_TOP | PART_LINUX },
-	{ check_memory,             PART_RESOURCES },
-	{ check_memory_swap,        PART_RESOURCES },
-	{ check_cpu,                PART_RESOURCES },
-	{ check_network,            PART_RESOURCES },
-	{ check_unified,            PART_RESOURCES },
+	{ config_validate_resources, PART_RESOURCES },
 	{ check_seccomp_errno,      PART_SECCOMP },
 	{ check_seccomp_listener,   PART_SECCOMP },
-	{ check_unsupported,        0 },
 };
 /* clang-format on */
 

@@ -97,7 +97,7 @@ def test_cgroup_with_a_populated_parent(tidy, bundle):
 
 
 def test_ownership_is_given_to_the_user_with_a_writable_cgroup_mount(bundle):
-    """C-CGP-08, C-CGP-09, C-CGP-10."""
+    """C-CGP-08, C-CGP-09, C-CGP-10, X-24."""
     bundle.config["mounts"][-1]["options"].remove("ro")
     bundle.process["user"] = {"uid": 1000, "gid": 1000}
     bundle.probe("sleep")
@@ -109,13 +109,22 @@ def test_ownership_is_given_to_the_user_with_a_writable_cgroup_mount(bundle):
         assert file.stat().st_uid == (1000 if file.name in given else 0), file.name
 
 
-@pytest.mark.parametrize("change", ["read-only mount", "no cgroup namespace"])
+@pytest.mark.parametrize("change", ["read-only mount", "no cgroup namespace", "other source",
+                                    "other place", "no mount"])
 def test_ownership_stays_otherwise(bundle, change):
-    """C-CGP-08: all four conditions."""
+    """C-CGP-08, X-24: all four conditions."""
     bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    mount = bundle.config["mounts"][-1]
     if change != "read-only mount":
-        bundle.config["mounts"][-1]["options"].remove("ro")
+        mount["options"].remove("ro")
+    if change == "no cgroup namespace":
         bundle.remove_namespace("cgroup")
+    elif change == "other source":
+        mount["source"] = "cgroup2"
+    elif change == "other place":
+        mount["destination"] = "/tmp"
+    elif change == "no mount":
+        bundle.config["mounts"].pop()
     bundle.hold()
     assert cgroup_of(bundle.state().pid).stat().st_uid == 0
 
@@ -176,24 +185,10 @@ def test_limit_without_its_controller_is_refused_with_the_reason(bundle, resourc
     ({"unified": {"cgroup.kill": "1"}}, "unified"),
 ], ids=str)
 def test_impossible_setting_is_refused(bundle, resources, field):
-    """C-MEM-04..10, C-CPU-08..10, C-PIDS-03, C-NETCG, C-UNI-05: before any side effect."""
+    """C-MEM-04, C-MEM-05, C-MEM-06, C-MEM-07, C-MEM-08, C-MEM-10, C-CPU-08, C-CPU-09, C-CPU-10,
+    C-PIDS-03, C-UNI-05, X-10: before any side effect."""
     bundle.linux["resources"] = resources
     bundle.refused_config(f"linux.resources.{field}")
-
-
-@pytest.mark.parametrize("resources, field", [
-    ({"blockIO": {"weight": 100}}, "blockIO"),
-    ({"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1000}]}}, "blockIO"),
-    ({"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}, "hugepageLimits"),
-    ({"rdma": {"mlx5_0": {"hcaHandles": 1}}}, "rdma")], ids=str)
-def test_limit_of_another_kind_is_applied_or_refused_but_never_ignored(bundle, resources, field):
-    """I-12."""
-    bundle.linux["resources"] = resources
-    result = bundle.run()
-    if result.code == 0:
-        assert field == "hugepageLimits", f"{field} was ignored"
-    else:
-        assert f"linux.resources.{field}" in result.err
 
 
 def test_unified_with_an_empty_value_is_skipped(bundle):
@@ -290,16 +285,28 @@ def test_unified_wins_over_converted_fields(bundle, limits):
 
 @requires("memory")
 def test_limits_are_not_touched_when_absent(bundle, limits):
-    """C-CGP-11."""
+    """C-CGP-11, C-MEM-14."""
     del bundle.linux["resources"]
-    assert limits("memory.max", "memory.low", "pids.max") == ["max", "0", "max"]
+    assert limits("memory.max", "memory.low", "memory.oom.group") == ["max", "0", "0"]
+
+
+def test_limits_of_a_pre_existing_cgroup_are_not_touched_when_absent(tidy, bundle, limits):
+    """C-CGP-11, X-25: nor is it removed."""
+    group = CGROUP / "tests/mine"
+    group.mkdir(parents=True)
+    (group / "cgroup.max.depth").write_text("5")
+    bundle.linux["cgroupsPath"] = "/tests/mine"
+    del bundle.linux["resources"]
+    assert limits("cgroup.max.depth", "cgroup.max.descendants") == ["5", "max"]
+    bundle.delete("--force")
+    assert (group / "cgroup.max.depth").read_text() == "5\n"
 
 
 # --- cpu ------------------------------------------------------------------------------------------
 
 @requires("cpu")
 @pytest.mark.parametrize("shares, weight", [
-    (2, 1), (3, 2), (10, 4), (100, 17), (256, 35), (512, 59), (1000, 99), (1024, 100), (2048, 174),
+    (0, 100), (2, 1), (3, 2), (10, 4), (100, 17), (256, 35), (512, 59), (1000, 99), (1024, 100), (2048, 174),
     (4096, 303), (22000, 1204), (262144, 10000), (4294967298, 10000)])
 def test_shares_become_a_weight(bundle, limits, shares, weight):
     """C-CPU-01, C-CPU-02, C-CPU-03."""
@@ -311,7 +318,8 @@ def test_shares_become_a_weight(bundle, limits, shares, weight):
 @pytest.mark.parametrize("cpu, expected", [
     ({"quota": 50000}, "50000 100000"), ({"quota": 50000, "period": 200000}, "50000 200000"),
     ({"quota": -1, "period": 50000}, "max 50000"), ({"period": 50000}, "max 50000"),
-    ({"quota": -1}, "max 100000")], ids=str)
+    ({"quota": -1}, "max 100000"), ({"quota": 0}, "max 100000"),
+    ({"quota": 20000, "period": 0}, "20000 100000")], ids=str)
 def test_quota_and_period(bundle, limits, cpu, expected):
     """C-CPU-04, C-CPU-05, C-CPU-06, C-CPU-07."""
     bundle.resources["cpu"] = cpu
@@ -381,9 +389,17 @@ def test_pids_limit_of_one_lets_the_program_start(bundle):
 
 @requires("pids")
 def test_pids_limit_of_zero_is_zero(bundle, limits):
-    """C-PIDS-02: the clarification of spec 1.3."""
+    """C-PIDS-02, X-09: the clarification of spec 1.3."""
     bundle.resources["pids"] = {"limit": 0}
     assert limits("pids.max") == "0"
+
+
+@requires("pids")
+def test_pids_limit_of_zero_refuses_every_fork(bundle):
+    """C-PIDS-02, C-PIDS-05: the program itself runs."""
+    bundle.resources["pids"] = {"limit": 0}
+    seen = bundle.run_probe("fork 1")
+    assert (seen.forked, seen.errno) == (0, "EAGAIN")
 
 
 @requires("pids")

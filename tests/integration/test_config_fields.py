@@ -17,8 +17,6 @@ from fields import (EMPTY_IS_ABSENT, FIELDS, FOREIGN_VALUES, dump, place)
 from harness import CRUNTIME
 
 TOP = sorted({f.steps[0] for f in FIELDS})
-# Valid in this version, and refused as a whole (I-12).
-UNSUPPORTED = re.compile(r"^config\.json:\d+:\d+: [\w.: -]+: not supported yet$")
 
 WRONG_TYPES = {
     "string": ["5", "true", "[]", "{}", '["a"]'],
@@ -68,11 +66,10 @@ class Attempt:
             self.groups = harness.cgroups()
 
     def refused(self, case, text, start):
-        """The run must fail with exactly one line, beginning with START; others may only say that
-        a field is not supported yet."""
+        """The run must fail with exactly one line, beginning with START."""
         done = self.run(text)
         self.clean(case, done)
-        lines = [line for line in done.stderr.splitlines() if not UNSUPPORTED.match(line)]
+        lines = done.stderr.splitlines()
         if done.returncode != 1 or done.stdout:
             self.note(case, done, "not refused")
         elif len(lines) != 1 or not lines[0].startswith(start):

@@ -202,7 +202,7 @@ def rules(bundle, *entries):
 
 @pytest.mark.parametrize("name", ["null", "zero", "full", "random", "urandom"])
 def test_default_device_can_always_be_opened(bundle, name):
-    """C-CGD-04."""
+    """C-CGD-04, X-22."""
     bundle.resources["devices"] = [{"allow": False, "access": "rwm"}]
     assert bundle.run_probe(f"try-open /dev/{name} rw").errno is None
 

@@ -3,6 +3,11 @@
  * tests take the first one that is there and are skipped without any. */
 #include "cgroup_lab.h"
 
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "kernel/cgroup-internal.h"
+
 /* ---- controllers ---------------------------------------------------------------------------- */
 
 struct limit {
@@ -190,6 +195,28 @@ static void limits_arrive_in_the_kernel(void **state)
 	cgroup_done(&cg);
 }
 
+/* C-CPU-09: a pre-existing cgroup, both directions */
+static void burst_and_quota_are_replaced_together(void **state)
+{
+	static const char *const resources[] = {
+		"\"cpu\":{\"quota\":30000,\"burst\":20000}",
+		"\"cpu\":{\"quota\":10000,\"burst\":5000}",
+		"\"cpu\":{\"quota\":40000,\"burst\":40000}",
+	};
+	static const char *const bursts[] = { "20000\n", "5000\n", "40000\n" };
+	struct lab *l = need(state);
+
+	if (!has_controller(l, "cpu"))
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
+		struct cgroup cg = CGROUP_INIT;
+
+		apply_in(l, "a", resources[i], &cg);
+		assert_string_equal(read_file_at(cg.fd, "cpu.max.burst"), bursts[i]);
+		cgroup_done(&cg);
+	}
+}
+
 static void a_value_that_the_kernel_refuses_is_explained(void **state)
 {
 	struct lab *l = need(state);
@@ -231,6 +258,108 @@ static void delegated_files_get_the_owner(void **state)
 	remove_now(l, &cg);
 }
 
+/* The same in a mount namespace where /sys/kernel/cgroup/delegate is hidden. */
+static bool apply_without_the_list(const struct cgroup *cg, struct planned *t)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount("none", "/sys/kernel/cgroup", "tmpfs", 0, NULL) < 0)
+			_exit(1);
+		_exit(cgroup_apply(cg, &t->p, &t->err) < 0 ? 2 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* C-CGP-09: a kernel that has no list */
+static void without_a_list_three_files_get_the_owner(void **state)
+{
+	static const struct {
+		const char *file;
+		uid_t uid;
+	} files[] = {
+		{ ".", 4711 },
+		{ "cgroup.procs", 4711 },
+		{ "cgroup.threads", 4711 },
+		{ "cgroup.subtree_control", 4711 },
+		{ "cgroup.max.depth", 0 },
+		{ "cgroup.freeze", 0 },
+	};
+	struct lab *l = need(state);
+	struct cgroup cg = CGROUP_INIT;
+	struct planned t;
+	struct stat st;
+
+	plan_in(l, &t, "a", "");
+	t.p.chown = true;
+	t.p.owner_uid = 4711;
+	assert_int_equal(cgroup_create(&l->h, &t.p, &cg, &t.err), 0);
+	assert_true(apply_without_the_list(&cg, &t));
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		assert_int_equal(fstatat(cg.fd, files[i].file, &st, 0), 0);
+		if (st.st_uid != files[i].uid)
+			fail_msg("'%s' belongs to %u", files[i].file, st.st_uid);
+	}
+	plan_done(&t);
+	remove_now(l, &cg);
+}
+
+/* A directory whose controllers file promises cpu, and whose subtree_control refuses every word
+ * with EINVAL: it is another file of L. The reason that cgroup_enable() gives, through the pipe
+ * OUT. */
+static void enable_cpu_in(const struct lab *l, int out)
+{
+	char dir[] = "/run/tests/cruntime-unit-XXXXXX";
+	char target[sizeof(dir) + 32];
+	char source[sizeof(l->h.mount_point) + sizeof(l->path) + 32];
+	struct planned t;
+
+	plan(&t, "", "\"resources\":{\"cpu\":{\"shares\":5}}");
+	/* Not through the descriptor, whose mount is in the old namespace. */
+	(void)snprintf(source, sizeof(source), "%s%s/cgroup.max.depth", l->h.mount_point, l->path);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/run/tests", "tmpfs", 0, NULL) < 0 || !mkdtemp(dir))
+		_exit(1);
+	(void)snprintf(target, sizeof(target), "%s/cgroup.subtree_control", dir);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	write_file_at(fd, "cgroup.controllers", "cpu\n");
+	write_file_at(fd, "cgroup.subtree_control", "");
+	if (mount(source, target, NULL, MS_BIND, NULL) < 0 ||
+	    cgroup_enable(&t.p, fd, "/tests", false, &t.err) == 0)
+		_exit(1);
+	_exit(write(out, t.err.msg, t.err.len) == t.err.len ? 0 : 1);
+}
+
+/* C-CPU-14: what the kernel says when a real-time task is in the way */
+static void a_refused_cpu_controller_is_explained(void **state)
+{
+	struct lab *l = need(state);
+	char said[sizeof(((struct err *)NULL)->msg) + 1] = "";
+	int out[2];
+	int status;
+
+	if (access("/run/tests", F_OK) < 0)
+		skip();
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		enable_cpu_in(l, out[1]);
+	close(out[1]);
+	assert_true(read(out[0], said, sizeof(said) - 1) > 0);
+	close(out[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	if (!strstr(said, "linux.resources.cpu.shares (config.json:1:") ||
+	    !strstr(said, "refuses to pass the cpu controller on to the children of '/tests' "
+			  "(because of real-time processes in it?)"))
+		fail_msg("%s", said);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,8 +371,11 @@ int main(void)
 		LAB_TEST(a_pre_existing_limit_is_lifted),
 		LAB_TEST(an_unknown_file_is_an_error),
 		LAB_TEST(limits_arrive_in_the_kernel),
+		LAB_TEST(burst_and_quota_are_replaced_together),
 		LAB_TEST(a_value_that_the_kernel_refuses_is_explained),
 		LAB_TEST(delegated_files_get_the_owner),
+		LAB_TEST(without_a_list_three_files_get_the_owner),
+		LAB_TEST(a_refused_cpu_controller_is_explained),
 	};
 
 	return cmocka_run_group_tests_name("cgroup_limits", tests, NULL, NULL);

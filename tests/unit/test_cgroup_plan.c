@@ -115,11 +115,13 @@ static const struct row {
 	{ "\"pids\":{\"limit\":0}", "pids.max=0" },
 	{ "\"pids\":{\"limit\":-1}", "pids.max=max?" },
 
-	/* C-UNI-01, -03, -07, -08, -10 */
+	/* C-UNI-01, C-UNI-03, C-UNI-07, C-UNI-08; C-UNI-10: in the order of the document */
 	{ "\"unified\":{\"memory.high\":\"4096\",\"io.max\":\"8:0 rbps=1\\n8:16 wbps=2\\n\"},"
 	  "\"memory\":{\"limit\":4096}",
 	  "memory.max=4096 memory.high=4096 io.max=8:0 rbps=1 io.max=8:16 wbps=2" },
 	{ "\"unified\":{\"memory.oom.group\":\"1\",\"a.b\":\"\",\"c.d\":\"\\n\\n\"}", "memory.oom.group=1" },
+	{ "\"unified\":{\"z.b\":\"1\",\"a.b\":\"2\",\"m.b\":\"3\",\"a.a\":\"4\"}",
+	  "z.b=1 a.b=2 m.b=3 a.a=4" },
 	{ "\"unified\":{\"memory.max\":\"max\",\"cgroup.max.depth\":\"max\"}",
 	  "memory.max=max? cgroup.max.depth=max" },
 	/* clang-format on */

@@ -460,6 +460,66 @@ static void a_second_filter_replaces_the_first(void **state)
 	arena_done(&some.arena);
 }
 
+/* Opens null, which is always allowed, and 1:11, which never is, until the pipe STOP is closed. The
+ * exit status is 0 when it was always so, 1 when there was a moment without a filter, 2 else. */
+static void watch_filter(const struct live *l, int stop)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[128];
+	char byte;
+	int verdict = 0;
+	struct err err = ERR_INIT;
+
+	(void)snprintf(path, sizeof(path), "%s/node-%d", dir ? dir : "/tmp", getpid());
+	if (file_write_at(l->cgroup, "cgroup.procs", "0", &err) < 0 ||
+	    mknod(path, S_IFCHR | 0600, makedev(1, 11)) < 0 || fcntl(stop, F_SETFL, O_NONBLOCK) < 0)
+		_exit(2);
+	do {
+		if (open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) >= 0)
+			verdict = 1;
+		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (null < 0)
+			verdict = 2;
+		close(null);
+	} while (verdict == 0 && read(stop, &byte, 1) < 0);
+	(void)unlink(path);
+	_exit(verdict);
+}
+
+/* C-CGD-07: in one step; a process in the cgroup never sees both or none. */
+static void a_replaced_filter_leaves_no_gap(void **state)
+{
+	struct live *l = *state;
+	struct built one, two;
+	int stop[2];
+	int status;
+
+	if (l->cgroup < 0)
+		skip();
+	struct oci_device_rule rule = ALLOW('c', 1, 12, R);
+	build(&one, NULL, 0);
+	build(&two, &rule, 1);
+	attach(l, &one);
+
+	assert_int_equal(pipe2(stop, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(stop[1]);
+		watch_filter(l, stop[0]);
+	}
+	close(stop[0]);
+	for (int i = 0; i < 100; i++) {
+		attach(l, i % 2 ? &one : &two);
+		assert_int_equal(attached(l->cgroup), 1);
+	}
+	close(stop[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	devfilter_detach(l->cgroup);
+	arena_done(&one.arena);
+	arena_done(&two.arena);
+}
+
 /* Engines have sent seven hundred. */
 static void kernel_takes_thousands_of_rules(void **state)
 {
@@ -508,6 +568,7 @@ int main(void)
 		cmocka_unit_test(program_and_model_agree),
 		LIVE_TEST(kernel_enforces_the_program),
 		LIVE_TEST(a_second_filter_replaces_the_first),
+		LIVE_TEST(a_replaced_filter_leaves_no_gap),
 		LIVE_TEST(kernel_takes_thousands_of_rules),
 		LIVE_TEST(a_program_that_the_kernel_refuses_is_explained),
 	};

@@ -5,7 +5,7 @@
 #include "oci/names.h"
 
 #define MAPS                                                                                       \
-	",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],"                           \
+	",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],"                          \
 	"\"gidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]"
 
 struct document {
@@ -109,19 +109,17 @@ static void announced_mount_options_are_accepted(void **state)
 		n++;
 	}
 	assert_int_equal(n, 62);
-	assert_true(has(d, "mountOptions", "rro")); /* F-21 */
+	assert_true(has(d, "mountOptions", "rro"));   /* F-21 */
 	assert_true(has(d, "mountOptions", "idmap")); /* F-17 */
 	assert_false(has(d, "mountOptions", "size"));
 }
 
-/* What config_validate() refuses as "not supported yet" is not announced. */
+/* What is refused is not announced. */
 static void refused_features_are_not_announced(void **state)
 {
 	const struct document *d = *state;
-	static const char *const disabled[] = {
-		"linux/cgroup/v1",          "linux/cgroup/systemd",
-		"linux/cgroup/systemdUser", "linux/cgroup/rdma"
-	};
+	static const char *const disabled[] = { "linux/cgroup/v1", "linux/cgroup/systemd",
+						"linux/cgroup/systemdUser" };
 
 	for (size_t i = 0; i < ARRAY_LEN(disabled); i++) {
 		const struct json_node *n = at(d, disabled[i]);
@@ -131,6 +129,7 @@ static void refused_features_are_not_announced(void **state)
 	}
 	assert_true(at(d, "linux/mountExtensions/idmap/enabled")->boolean); /* F-17 */
 	assert_true(at(d, "linux/cgroup/v2")->boolean);
+	assert_true(at(d, "linux/cgroup/rdma")->boolean);
 	assert_true(at(d, "linux/seccomp/enabled")->boolean);
 	assert_string_equal(at(d, "annotations")
 				    ? json_member(&d->doc, at(d, "annotations"),

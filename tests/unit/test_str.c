@@ -228,6 +228,42 @@ static void nearest_name_is_found_only_when_near(void **state)
 	assert_null(str_nearest("abc", names, 0));
 }
 
+/* cli-reference: runc's suffixes, but the whole word or nothing */
+static void sizes_have_suffixes(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t size;
+	} good[] = {
+		/* clang-format off */
+		{ "-1", -1 }, { "0", 0 }, { "1048576", 1048576 }, { "12b", 12 }, { "30M", 31457280 },
+		{ "1k", 1024 }, { "1K", 1024 }, { "2kb", 2048 }, { "2KiB", 2048 }, { "100m", 104857600 },
+		{ "3G", INT64_C(3) << 30 }, { "4tib", INT64_C(4) << 40 },
+		{ "9223372036854775807", INT64_MAX }, { "8388607T", INT64_C(8388607) << 40 },
+		/* clang-format on */
+	};
+	static const char *const bad[] = {
+		"",    "-2",   "+1",   "1.5G",      "M",        "1 M",  "100MM",
+		"1kk", "1kbb", "1ibb", "1i",        "1kibb",    "0x10", "-1k",
+		"010", "1e3",  "1P",   "100 bytes", "8388608T", " 1",   "9223372036854775808",
+		"1ki",
+	};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		int64_t size = -7;
+
+		if (parse_size(good[i].text, &size) < 0 || size != good[i].size)
+			fail_msg("'%s' gives %lld", good[i].text, (long long)size);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		int64_t size = -7;
+
+		if (parse_size(bad[i], &size) == 0 || size != -7)
+			fail_msg("'%s' gives %lld", bad[i], (long long)size);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +276,7 @@ int main(void)
 		cmocka_unit_test(unsigned_parsers_reject_a_sign),
 		cmocka_unit_test(parse_i64_covers_its_range),
 		cmocka_unit_test(parse_u32_covers_its_range),
+		cmocka_unit_test(sizes_have_suffixes),
 		cmocka_unit_test(str_starts_compares_the_beginning),
 		cmocka_unit_test(nearest_name_is_found_only_when_near),
 	};

@@ -563,7 +563,8 @@ static void id_mapped_mounts_have_what_they_need(void **state)
 		{ BIND("\"bind\",\"idmap\"", ""), "" },
 		{ BIND("\"rbind\",\"ridmap\"", UID_MAP("") GID_MAP("")), "" },
 		{ BIND("\"bind\"", UID_MAP(MAP(0, 1, 1)) GID_MAP(MAP(0, 1, 1))), "" },
-		{ TMPFS("\"idmap\"", ""), "mounts[0].options: in a container with a user namespace" },
+		{ TMPFS("\"idmap\"", ""),
+		  "mounts[0].options: in a container with a user namespace" },
 	};
 	(void)state;
 
@@ -666,21 +667,31 @@ static void resctrl_names_and_schemas_are_checked(void **state)
 	for (unsigned i = 0; i < 256; i++)
 		str_add(&more, "x");
 	str_add(&more, "\"}");
-	assert_true(str_starts(verdict(IN_LINUX, str_text(&more)), "linux.intelRdt.closID: expected"));
+	assert_true(
+		str_starts(verdict(IN_LINUX, str_text(&more)), "linux.intelRdt.closID: expected"));
 }
 
-/* I-12: each valid field that is not applied yet is refused, and only when it asks for something.
- */
-static void fields_not_applied_yet_are_refused(void **state)
+/* C-IO-01 to -03, C-HUGE-01, C-RDMA-01 */
+static void devices_of_resources_are_checked(void **state)
 {
 	static const struct verdict_case cases[] = {
 		/* clang-format off */
-		{ IN_LINUX, "\"mountLabel\":\"\"", "" },
-		{ IN_LINUX, RES("\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":9223372036854772000}]"), "linux.resources.hugepageLimits: not supported yet" },
-		{ IN_LINUX, RES("\"blockIO\":{\"weight\":10}"), "linux.resources.blockIO: not supported yet" },
-		{ IN_LINUX, RES("\"blockIO\":{\"leafWeight\":10}"), "linux.resources.blockIO: not supported yet" },
-		{ IN_LINUX, RES("\"blockIO\":{\"throttleWriteIOPSDevice\":[{\"major\":8,\"minor\":0,\"rate\":1}]}"), "linux.resources.blockIO: not supported yet" },
-		{ IN_LINUX, RES("\"rdma\":{\"m\":{\"hcaHandles\":1}}"), "linux.resources.rdma: not supported yet" },
+		{ IN_LINUX, RES("\"blockIO\":{\"weight\":10,\"leafWeight\":0}"), "" },
+		{ IN_LINUX, RES("\"blockIO\":{\"weight\":1000}"), "" },
+		{ IN_LINUX, RES("\"blockIO\":{\"weight\":9}"), "linux.resources.blockIO.weight: expected 10 to 1000" },
+		{ IN_LINUX, RES("\"blockIO\":{\"weight\":1001}"), "linux.resources.blockIO.weight: expected 10 to 1000" },
+		{ IN_LINUX, RES("\"blockIO\":{\"leafWeight\":10}"), "linux.resources.blockIO.leafWeight: cgroup v2 has no such weight" },
+		{ IN_LINUX, RES("\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0}]}"), "linux.resources.blockIO.weightDevice[0]: needs 'weight'" },
+		{ IN_LINUX, RES("\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":10},{\"major\":8,\"minor\":0,\"weight\":9}]}"), "linux.resources.blockIO.weightDevice[1].weight: expected 10 to 1000" },
+		{ IN_LINUX, RES("\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"leafWeight\":10}]}"), "linux.resources.blockIO.weightDevice[0].leafWeight: cgroup v2 has no such weight" },
+		{ IN_LINUX, RES("\"blockIO\":{\"throttleWriteIOPSDevice\":[{\"major\":8,\"minor\":0,\"rate\":0}]}"), "" },
+		{ IN_LINUX, RES("\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":9223372036854772000}]"), "" },
+		{ IN_LINUX, RES("\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":1},{\"pageSize\":\"1GB\",\"limit\":1},{\"pageSize\":\"2MB\",\"limit\":2}]"), "linux.resources.hugepageLimits: a second limit for page size \"2MB\"" },
+		{ IN_LINUX, RES("\"rdma\":{\"mlx5_1\":{\"hcaHandles\":1}}"), "" },
+		{ IN_LINUX, RES("\"rdma\":{\"\":{\"hcaHandles\":1}}"), "linux.resources.rdma: \"\" is no name of a device" },
+		{ IN_LINUX, RES("\"rdma\":{\"a b\":{\"hcaHandles\":1}}"), "linux.resources.rdma: \"a b\" is no name of a device" },
+		{ IN_LINUX, RES("\"rdma\":{\"a\\nb\":{\"hcaHandles\":1}}"), "linux.resources.rdma: \"a?b\" is no name of a device" },
+		{ IN_LINUX, RES("\"rdma\":{\"a=1\":{\"hcaHandles\":1}}"), "linux.resources.rdma: \"a=1\" is no name of a device" },
 		/* clang-format on */
 	};
 	(void)state;
@@ -718,7 +729,7 @@ int main(void)
 		cmocka_unit_test(id_mapped_mounts_have_what_they_need),
 		cmocka_unit_test(names_of_network_devices_are_the_kernels),
 		cmocka_unit_test(resctrl_names_and_schemas_are_checked),
-		cmocka_unit_test(fields_not_applied_yet_are_refused),
+		cmocka_unit_test(devices_of_resources_are_checked),
 		cmocka_unit_test(rules_can_be_left_out),
 	};
 
