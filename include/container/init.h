@@ -38,7 +38,7 @@ struct init {
 	char executable[PATH_MAX]; /* what execve gets: args[0] or its hit in $PATH */
 	bool cwd_pending;          /* as root it was not reachable: again as the user (C-PROC-05) */
 	char home[PATH_MAX + 8];   /* "HOME=…" when the config has none */
-	struct notify notify;      /* what `start` sent for the seccomp agent, until the messenger runs */
+	struct notify notify;      /* from `start`, until the messenger has it */
 	struct messenger messenger;
 	bool filtered; /* the container's filter is in force, or about to be */
 };

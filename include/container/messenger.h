@@ -3,9 +3,9 @@
  *
  * Once the container's filter is loaded, every system call of the process is subject to it. With
  * SCMP_ACT_NOTIFY a call that is to be supervised waits for an agent that has no listener yet: for
- * ever (C-SEC-27). With a filter that refuses sendmsg(2) a failing execve could not be reported, and
- * `start` would take the end of file for success (C-SEC-21). So the process gets a second thread
- * before the load. A filter is a matter of one thread, and this one stays without:
+ * ever (C-SEC-27). With a filter that refuses sendmsg(2) a failing execve could not be reported,
+ * and `start` would take the end of file for success (C-SEC-21). So the process gets a second
+ * thread before the load. A filter is a matter of one thread, and this one stays without:
  *
  *   process                               messenger
  *   filter loaded, listener in *m  ---->  sends state and listener to the agent, closes both
@@ -29,10 +29,10 @@
 #include "kernel/filter.h"
 
 enum messenger_phase {
-	MESSENGER_IDLE,    /* the filter is not loaded */
-	MESSENGER_LOADED,  /* by the process: `listener` is set */
-	MESSENGER_SENT,    /* by the messenger: the agent has it */
-	MESSENGER_FAILED,  /* by the process: `failure` is set */
+	MESSENGER_IDLE,   /* the filter is not loaded */
+	MESSENGER_LOADED, /* by the process: `listener` is set */
+	MESSENGER_SENT,   /* by the messenger: the agent has it */
+	MESSENGER_FAILED, /* by the process: `failure` is set */
 };
 
 struct messenger {
@@ -57,10 +57,11 @@ bool messenger_wanted(const struct filter *f);
 int messenger_begin(struct messenger *m, const struct filter *f, struct notify *take_notify,
 		    int report, struct err *err) MUST_CHECK;
 
-/* Loads the filter (kernel/filter.h), and returns when execve is the next thing to do: the agent has the listener.
- * When the handing over fails, it does not return: the messenger reports it and the process ends.
- * Works without a messenger too (M->runs false). */
+/* Loads the filter (kernel/filter.h), and returns when execve is the next thing to do: the agent
+ * has the listener. When the handing over fails, it does not return: the messenger reports it and
+ * the process ends. Works without a messenger too (M->runs false). */
 int messenger_load(struct messenger *m, const struct filter *f, struct err *err) MUST_CHECK;
 
-/* After messenger_load(): what went wrong with execve. Does not return if a messenger can say it. */
+/* After messenger_load(): what went wrong with execve. Does not return if a messenger can say it.
+ */
 void messenger_fail(struct messenger *m, const struct err *e);

@@ -23,21 +23,22 @@ struct filter {
 	bool notifies;  /* SCMP_ACT_NOTIFY is among the actions: it is loaded with a listener */
 };
 
-/* Compiles the profile. Flags absent means SPEC_ALLOW, an empty list none (C-SEC-10). A flag that the
- * running kernel does not know is refused, never dropped (C-SEC-11); TSYNC is not passed on, because
- * the one thread that the filter is for is the one that loads it. Calls above
- * the newest one that the profile names get ENOSYS when the default action is errno EPERM (D-26,
- * C-SEC-08). Several rules for one call: the first without conditions decides, else the first whose
- * conditions hold (C-SEC-18). More than BPF_MAXINSNS instructions are refused (C-SEC-29).
- * no_new_privs is never set implicitly (C-SEC-20). The program is our own (D-11); for architectures
- * that it does not cover libseccomp makes it. */
+/* Compiles the profile. Flags absent means SPEC_ALLOW, an empty list none (C-SEC-10). A flag that
+ * the running kernel does not know is refused, never dropped (C-SEC-11); TSYNC is not passed on,
+ * because the one thread that the filter is for is the one that loads it. Calls above the newest
+ * one that the profile names get ENOSYS when the default action is errno EPERM (D-26, C-SEC-08).
+ * Several rules for one call: the first without conditions decides, else the first whose conditions
+ * hold (C-SEC-18). More than BPF_MAXINSNS instructions are refused (C-SEC-29). no_new_privs is
+ * never set implicitly (C-SEC-20). The program is our own (D-11); for architectures that it does
+ * not cover libseccomp makes it. */
 int filter_compile(const struct oci_config *c, struct arena *a, struct filter *ret,
 		   struct err *err) MUST_CHECK;
 
 /* Loads it into the calling thread, no other, and reads back that mode 2 is in force (I-10), where
  * the filter still allows prctl; makes no other system call afterwards. Needs no_new_privs or
- * CAP_SYS_ADMIN. *RET_LISTENER: for a filter that notifies the descriptor on which an agent receives
- * the calls (seccomp_unotify(2), kernel 5.0), close-on-exec and owned by the caller; else -1. */
+ * CAP_SYS_ADMIN. *RET_LISTENER: for a filter that notifies the descriptor on which an agent
+ * receives the calls (seccomp_unotify(2), kernel 5.0), close-on-exec and owned by the caller; else
+ * -1. */
 int filter_load(const struct filter *f, int *ret_listener, struct err *err) MUST_CHECK;
 
 /* Interprets the program: the SECCOMP_RET_x value, with its data, for system call NR of the native

@@ -168,8 +168,9 @@ int messenger_begin(struct messenger *m, const struct filter *f, struct notify *
 		log_debug("no thread to report with: %s, continuing", err_text(errno));
 		return 0;
 	}
-	return err_sys(err,
-		       "start the thread that hands the seccomp listener over (pids.limit counts it)");
+	return err_sys(
+		err,
+		"start the thread that hands the seccomp listener over (pids.limit counts it)");
 }
 
 /* No system call from here on but execve. */

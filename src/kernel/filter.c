@@ -45,13 +45,13 @@ static int check_flags(const struct oci_config *c, uint32_t flags, bool notifies
 				   "linux.seccomp: the running kernel has no seccomp filters "
 				   "(CONFIG_SECCOMP_FILTER)");
 	if (notifies && !kernel_knows_flag(SECCOMP_FILTER_FLAG_NEW_LISTENER))
-		return config_fail(c, at, err,
-				   "linux.seccomp: SCMP_ACT_NOTIFY needs kernel 5.0");
+		return config_fail(c, at, err, "linux.seccomp: SCMP_ACT_NOTIFY needs kernel 5.0");
 	for (const struct name_value *f = oci_seccomp_flags; f->name; f++) {
 		if (flags & f->value && !kernel_knows_flag((uint32_t)f->value))
-			return config_fail(c, at, err,
-					   "linux.seccomp.flags: the running kernel does not know %s",
-					   f->name);
+			return config_fail(
+				c, at, err,
+				"linux.seccomp.flags: the running kernel does not know %s",
+				f->name);
 	}
 	return 0;
 }

@@ -39,7 +39,7 @@ rule_fn check_mounts_namespace, check_mounts, check_mount_maps;
 rule_fn check_net_devices, check_intel_rdt;
 
 /* validate_process.c */
-rule_fn check_scheduler, check_scheduler_hooks, check_memory_policy;
+rule_fn check_scheduler, check_scheduler_hooks, check_scheduler_notify, check_memory_policy;
 
 /* validate_resources.c */
 rule_fn check_seccomp_errno, check_seccomp_listener;

@@ -265,6 +265,7 @@ static const struct rule {
 	{ check_rlimits,            PART_PROCESS },
 	{ check_scheduler,          PART_PROCESS },
 	{ check_scheduler_hooks,    PART_PROCESS | PART_HOOKS },
+	{ check_scheduler_notify,   PART_PROCESS | PART_SECCOMP },
 	{ check_hostname,           PART_TOP | PART_NAMESPACES },
 	{ check_mounts_namespace,   PART_MOUNTS | PART_NAMESPACES },
 	{ check_mounts,             PART_MOUNTS },

@@ -75,6 +75,19 @@ void check_scheduler_hooks(struct json_decoder *d, const struct oci_config *c)
 			"\"SCHED_FLAG_RESET_ON_FORK\"");
 }
 
+/* The same for the thread that hands the listener over (container/messenger.h, C-SEC-27). */
+void check_scheduler_notify(struct json_decoder *d, const struct oci_config *c)
+{
+	const struct oci_scheduler *s = &c->process.scheduler;
+
+	if (s->present && s->policy == SCHED_DEADLINE && !(s->flags & SCHED_FLAG_RESET_ON_FORK) &&
+	    config_notifies(c))
+		complain(
+			d, s->at, "process.scheduler.policy",
+			"\"SCHED_DEADLINE\" cannot start the thread that SCMP_ACT_NOTIFY needs without "
+			"the flag \"SCHED_FLAG_RESET_ON_FORK\"");
+}
+
 /* ---- linux.memoryPolicy --------------------------------------------------------------------- */
 
 #define KEEP_LIST_FLAGS (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES)

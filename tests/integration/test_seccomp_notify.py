@@ -12,6 +12,7 @@ import pytest
 import schema
 from agent import Agent, Connection, listen
 from harness import wait_until
+from test_scheduling import POLICIES, may_be_realtime, realtime
 
 # Numbers of x86-64, the architecture of the tests' machines.
 WRITE, GETPPID, MKDIR, SENDMSG, EXECVE, EXIT_GROUP = 1, 110, 83, 46, 59, 231
@@ -499,6 +500,31 @@ def test_limit_of_processes_of_the_user(bundle, serve):
     assert bundle.run_probe("mkdir /tmp/a").errno == "ENOMEDIUM"
 
 
+@realtime
+@pytest.mark.parametrize("policy", [
+    {"policy": "SCHED_FIFO", "priority": 10}, {"policy": "SCHED_RR", "priority": 99},
+    {"policy": "SCHED_IDLE"}, {"policy": "SCHED_BATCH", "nice": 19},
+    {"policy": "SCHED_DEADLINE", "runtime": 10**7, "deadline": 10**8,
+     "flags": ["SCHED_FLAG_RESET_ON_FORK"]}], ids=lambda p: p["policy"])
+def test_scheduler(bundle, serve, policy):
+    """C-SEC-27, C-SCHED-01: set before; the messenger has the ordinary policy, the program has not."""
+    agent = serve(refuse(errno.ENOMEDIUM))
+    notify(bundle, "mkdir")
+    bundle.process["scheduler"] = policy
+    made, seen = bundle.run_probe("mkdir /tmp/a", "report")
+    assert made.errno == "ENOMEDIUM" and agent.numbers() == [MKDIR]
+    assert seen.scheduler & ~os.SCHED_RESET_ON_FORK == POLICIES[policy["policy"]]
+
+
+def test_deadline_that_cannot_start_a_thread_is_refused(bundle, serve):
+    """C-SEC-27, C-SCHED-05: by create, with the place of the scheduler."""
+    serve()
+    notify(bundle, "mkdir")
+    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", "runtime": 10**7, "deadline": 10**8}
+    bundle.refused_config("process.scheduler.policy", "SCHED_FLAG_RESET_ON_FORK")
+
+
+@realtime
 def test_real_time_caller_on_one_processor(bundle, serve):
     """C-SEC-27: a process that waits without system calls does not starve its messenger."""
     def urgent():

@@ -16,7 +16,7 @@
  */
 
 static struct {
-	uint32_t knows;  /* flags */
+	uint32_t knows; /* flags */
 	bool has_seccomp;
 	uint32_t loaded; /* flags of the last load */
 	unsigned loads;

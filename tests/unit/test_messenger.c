@@ -86,8 +86,8 @@ struct scene {
 	pid_t pid;
 };
 
-/* The process: loads BODY's filter, and says by its exit status what getppid(2) gave. Under a filter
- * that kills nothing of the libc is safe any more, so exit is a bare call. */
+/* The process: loads BODY's filter, and says by its exit status what getppid(2) gave. Under a
+ * filter that kills nothing of the libc is safe any more, so exit is a bare call. */
 static void process(const char *body, struct notify *n, int report, bool fail_exec)
 {
 	static struct messenger m;

@@ -112,9 +112,11 @@ static void printed_document_can_be_parsed(void **state)
 /* C-SEC-26: metadata is optional, all else is required. */
 static void process_state_names_the_descriptor_and_holds_the_state(void **state)
 {
-	const struct oci_state container = {
-		.oci_version = "1.0.2", .id = "web", .status = STATUS_CREATED, .pid = 7, .bundle = "/b"
-	};
+	const struct oci_state container = { .oci_version = "1.0.2",
+					     .id = "web",
+					     .status = STATUS_CREATED,
+					     .pid = 7,
+					     .bundle = "/b" };
 	struct oci_process_state s = {
 		.oci_version = "1.0.2", .pid = 8, .metadata = "m\"", .state = &container
 	};
