@@ -350,7 +350,8 @@ static int spawn_holder(struct proc *ret, int *ret_end, struct err *err)
 		_exit(RETRY(read(in, &byte, 1)) != 0);
 	}
 	if (ret->pid < 0)
-		return err_sys(err, "make a user namespace for the maps");
+		return err_sys(err, "make a user namespace for the maps%s",
+			       errno == ENOSPC ? " (see /proc/sys/user/max_user_namespaces)" : "");
 
 	*ret_end = fd_take(&out);
 	return 0;

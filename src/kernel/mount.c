@@ -155,6 +155,19 @@ static int apply_fs(const struct oci_config *c, const struct mount_plan *p,
 	return 0;
 }
 
+/* Kernel 5.8: STATX_ATTR_MOUNT_ROOT. The kernel checks it too, but only when something changes. */
+static int check_is_mount(int fd, struct err *err)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) < 0)
+		return err_sys(err, "look at the destination");
+	if (!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return err_set(err, ERR_CONFIG, "there is no mount at the destination to remount");
+
+	return 0;
+}
+
 /* Changes what is mounted at the destination already (C-MOUNT-18). */
 static int apply_remount(const struct mount_plan *p, const struct mount_context *ctx, int rootfd,
 			 struct err *err)
@@ -162,16 +175,17 @@ static int apply_remount(const struct mount_plan *p, const struct mount_context 
 	const struct oci_mount_options *o = &p->config->options;
 	AUTO_TARGET t = { .fd = -1 };
 
-	if (open_target(p, ctx, rootfd, &t, err) < 0 || check_proc(p, &t, err) < 0)
+	if (open_target(p, ctx, rootfd, &t, err) < 0 || check_proc(p, &t, err) < 0 ||
+	    check_is_mount(t.fd, err) < 0)
 		return -1;
 	if (!o->bind && (o->n_data > 0 || o->n_sb_flags > 0) && mount_reconfigure(p, t.fd, err) < 0)
 		return -1;
 	if ((o->rattr_set || o->rattr_clear) &&
 	    mount_change(t.fd, true, o->rattr_set, o->rattr_clear, 0, err) < 0)
-		return err_wrap(err, "remount (is there a mount at the destination?)");
+		return err_wrap(err, "remount");
 	if ((o->attr_set || o->attr_clear) &&
 	    mount_change(t.fd, false, o->attr_set, o->attr_clear, 0, err) < 0)
-		return err_wrap(err, "remount (is there a mount at the destination?)");
+		return err_wrap(err, "remount");
 	for (size_t i = 0; i < o->n_propagation; i++) {
 		if (mount_change(t.fd, (o->propagation[i] & MS_REC) != 0, 0, 0, o->propagation[i],
 				 err) < 0)

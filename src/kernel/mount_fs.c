@@ -80,12 +80,41 @@ static int set_flag(int fsfd, const char *key, struct err *err)
 	return fail_fs(fsfd, err, what);
 }
 
+/* A directory of overlay. A path that is longer than one string may be goes as a descriptor, which
+ * kernel 6.13 and newer take. */
+static int set_directory(int fsfd, const char *key, const char *path, struct err *err)
+{
+	if (strlen(path) <= FS_STRING_MAX)
+		return set_string(fsfd, key, path, err);
+
+	AUTO_FD dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(err, "open '%s' of the option '%s'", path, key);
+	if (sys_fsconfig(fsfd, FSCONFIG_SET_FD, key, NULL, dir) < 0)
+		return fail_fs(fsfd, err,
+			       "a directory with a path of more than 255 bytes (kernel 6.13)");
+
+	return 0;
+}
+
+static bool is_overlay_directory(const char *key)
+{
+	static const char *const keys[] = { "upperdir", "workdir", "lowerdir+", "datadir+" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+
+	return false;
+}
+
 /* overlay's list of layers is often longer than one string may be; since 6.5 the layers can be
  * given one by one. In the list a backslash protects a colon, and "::" comes before a data-only
  * layer. */
 static int set_layers(int fsfd, const char *list, struct err *err)
 {
-	char layer[FS_STRING_MAX + 2];
+	char layer[PATH_MAX];
 	const char *key = "lowerdir+";
 
 	while (*list) {
@@ -94,14 +123,13 @@ static int set_layers(int fsfd, const char *list, struct err *err)
 		for (; *list && *list != ':'; list++) {
 			if (*list == '\\' && (list[1] == ':' || list[1] == '\\'))
 				list++;
-			if (len > FS_STRING_MAX)
+			if (len >= sizeof(layer) - 1)
 				return err_set(err, ERR_CONFIG,
-					       "a layer in 'lowerdir' is longer than %d bytes",
-					       FS_STRING_MAX);
+					       "a layer in 'lowerdir' is longer than a path may be");
 			layer[len++] = *list;
 		}
 		layer[len] = '\0';
-		if (set_string(fsfd, key, layer, err) < 0)
+		if (set_directory(fsfd, key, layer, err) < 0)
 			return -1;
 		if (*list == ':')
 			list++;
@@ -118,6 +146,7 @@ static int set_data(const struct mount_plan *p, int fsfd, struct err *err)
 {
 	const struct oci_mount *m = p->config;
 	const struct oci_mount_options *o = &m->options;
+	bool overlay = m->type && strcmp(m->type, "overlay") == 0;
 
 	for (size_t i = 0; i < o->n_data; i++) {
 		const struct json_pair *d = &o->data[i];
@@ -125,9 +154,11 @@ static int set_data(const struct mount_plan *p, int fsfd, struct err *err)
 
 		if (!d->value)
 			rc = set_flag(fsfd, d->key, err);
-		else if (strcmp(m->type ? m->type : "", "overlay") == 0 &&
-			 strcmp(d->key, "lowerdir") == 0 && strlen(d->value) > FS_STRING_MAX)
+		else if (overlay && strcmp(d->key, "lowerdir") == 0 &&
+			 strlen(d->value) > FS_STRING_MAX)
 			rc = set_layers(fsfd, d->value, err);
+		else if (overlay && is_overlay_directory(d->key))
+			rc = set_directory(fsfd, d->key, d->value, err);
 		else
 			rc = set_string(fsfd, d->key, d->value, err);
 		if (rc < 0)

@@ -55,6 +55,7 @@ def has(name):
         "userns": lambda: os.path.exists("/proc/self/ns/user") or "no user namespaces",
         "timens": lambda: os.path.exists("/proc/self/ns/time") or "kernel without time namespaces",
         "tmpfs-idmap": lambda: kernel() >= (6, 3) or "idmapped tmpfs needs kernel 6.3",
+        "overlay-fd": lambda: kernel() >= (6, 13) or "overlay takes descriptors since kernel 6.13",
         "clone-into-cgroup": lambda: kernel() >= (5, 7) or "kernel older than 5.7",
         "apparmor": apparmor,
         "no-apparmor": lambda: apparmor() is not True or "AppArmor is there",

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness import flags, mount_at, own_namespace, run_command
+from marks import requires
 
 
 @pytest.fixture
@@ -55,10 +56,21 @@ def test_relative_destination_is_below_the_root(bundle):
     assert mount_at(bundle.run_probe(), "/data").fstype == "tmpfs"
 
 
-def test_root_as_destination_is_refused(bundle):
-    """C-MOUNT-04."""
-    bundle.mount("/", "tmpfs", "tmpfs")
+@pytest.mark.parametrize("destination", ["/", "//", "/./", ".", "", "/x/..", "/../.."])
+@pytest.mark.parametrize("options", [[], ["tmpcopyup"]])
+def test_root_as_destination_is_refused(bundle, destination, options):
+    """C-MOUNT-02, C-MOUNT-04, C-MOUNT-26: in each of its spellings."""
+    bundle.mount(destination, "tmpfs", "tmpfs", *options)
     bundle.refused_config("mounts[7].destination")
+
+
+@pytest.mark.parametrize("member, value", [
+    ("destination", 5), ("destination", None), ("source", 5), ("type", ["tmpfs"]),
+    ("options", "ro"), ("options", [5]), ("options", {"ro": True}), ("options", [None])])
+def test_member_of_the_wrong_type_is_refused(bundle, member, value):
+    """C-MOUNT-02, C-MOUNT-06, C-MOUNT-09, C-MOUNT-10."""
+    bundle.mount("/data", "tmpfs", "tmpfs")[member] = value
+    bundle.refused_config(f"mounts[7].{member}")
 
 
 @pytest.mark.parametrize("destination", ["/proc/fs", "/proc/self", "/proc/self/attr", "/proc/1",
@@ -189,6 +201,54 @@ def test_mqueue_and_devpts_are_of_their_type(bundle):
     assert "gid=5" in mount_at(seen, "/dev/pts").super
 
 
+def test_overlay_with_a_list_of_layers_beyond_a_page(bundle):
+    """C-MOUNT-44: mount(2) takes 4095 bytes for all options together."""
+    layers = []
+    for i in range(50):
+        layers.append(bundle.dir / f"layer-{i:02}-{'x' * 60}")
+        layers[-1].mkdir()
+        (layers[-1] / f"file.{i}").write_text(str(i))
+        (layers[-1] / "top").write_text(str(i))
+    option = "lowerdir=" + ":".join(map(str, layers))
+    assert len(option) > 4096
+    bundle.mount("/data", "overlay", "overlay", option)
+    seen, entries, top = bundle.run_probe("report", "ls /data", "read /data/top")
+    assert mount_at(seen, "/data").fstype == "overlay"
+    assert set(entries.entries) == {"top", *(f"file.{i}" for i in range(50))}
+    assert top.text == "0", "the first layer is the uppermost"
+
+
+def test_writable_overlay(bundle):
+    """C-MOUNT-44, C-MOUNT-10: several options, each for the file system."""
+    for name in ("lower", "upper", "work"):
+        (bundle.dir / name).mkdir()
+    (bundle.dir / "lower/file").write_text("below")
+    bundle.mount("/data", "overlay", "overlay", f"lowerdir={bundle.dir}/lower",
+                 f"upperdir={bundle.dir}/upper", f"workdir={bundle.dir}/work")
+    assert bundle.run_probe("write /data/file changed").errno is None
+    assert (bundle.dir / "upper/file").read_text() == "changed"
+    assert (bundle.dir / "lower/file").read_text() == "below"
+
+
+@requires("overlay-fd")
+def test_overlay_of_directories_with_long_paths(bundle):
+    """C-MOUNT-44: beyond the 255 bytes that one option may have."""
+    base = bundle.dir / ("x" * 200) / ("y" * 200)
+    for name in ("lower", "upper", "work"):
+        (base / name).mkdir(parents=True)
+    (base / "lower/file").write_text("below")
+    bundle.mount("/data", "overlay", "overlay", f"lowerdir={base}/lower", f"upperdir={base}/upper",
+                 f"workdir={base}/work")
+    assert bundle.run_probe("write /data/file changed").errno is None
+    assert (base / "upper/file").read_text() == "changed"
+
+
+def test_option_that_is_too_long_for_the_kernel_is_refused(bundle):
+    """C-MOUNT-44, I-12: never cut."""
+    bundle.mount("/data", "tmpfs", "tmpfs", "size=" + "0" * 300 + "4k")
+    bundle.refused_config("mounts[7]", "'size'", "255 bytes")
+
+
 @pytest.mark.parametrize("fstype", ["ramfs", "tmpfs"])
 def test_generic_file_system(bundle, fstype):
     """C-MOUNT-44."""
@@ -247,6 +307,28 @@ def test_option_without_visible_effect_is_accepted(bundle, option):
     assert mount_at(bundle.run_probe(), "/data").fstype == "tmpfs"
 
 
+@pytest.mark.parametrize("option", ["sync", "async", "dirsync", "lazytime", "nolazytime", "mand",
+                                    "nomand", "silent", "loud", "iversion", "noiversion",
+                                    "defaults"])
+def test_superblock_flag_on_a_bind_changes_nothing(bundle, source, option):
+    """C-MOUNT-14: the file system is the host's."""
+    bundle.mount("/data", None, source, "bind", option)
+    report, read = bundle.run_probe("report", "read /data/file")
+    assert read.text == "from the host"
+    assert not {"sync", "dirsync", "lazytime"} & set(mount_at(report, "/data").super.split(","))
+
+
+@pytest.mark.parametrize("option", ["nosymfollow", "rnosymfollow"])
+def test_nosymfollow_stops_links(bundle, source, option):
+    """C-MOUNT-13, C-MOUNT-21: not only shown; crun ignores the recursive form."""
+    (source / "link").symlink_to("file")
+    bundle.mount("/data", None, source, "bind", option)
+    bundle.mount("/free", None, source, "bind", option, "rsymfollow")
+    stopped, free = bundle.run_probe("read /data/link", "read /free/link")
+    assert stopped.errno == "ELOOP"
+    assert free.text == "from the host"
+
+
 @pytest.mark.parametrize("option", ["sync", "dirsync", "lazytime"])
 def test_superblock_flag(bundle, option):
     """C-MOUNT-14."""
@@ -300,6 +382,31 @@ def test_remount_of_a_bind_changes_its_flags(bundle, source):
     bundle.mount("/data", None, source, "bind")
     bundle.mount("/data", None, source, "bind", "remount", "ro")
     assert "ro" in flags(mount_at(bundle.run_probe(), "/data"))
+
+
+@pytest.mark.parametrize("options", [["remount", "ro"], ["bind", "remount", "ro"], ["remount"]])
+def test_remount_of_what_is_no_mount_is_refused(bundle, options):
+    """C-MOUNT-18: nothing was mounted at /etc, and /nowhere is not even there."""
+    bundle.mount("/nowhere", "tmpfs", "tmpfs", *options)
+    bundle.refused_config("mounts[7] '/nowhere'")
+    assert not (bundle.rootfs / "nowhere").exists()
+    bundle.config["mounts"][-1]["destination"] = "/etc"
+    bundle.refused_config("mounts[7] '/etc'")
+
+
+def test_remount_changes_the_file_system(bundle):
+    """C-MOUNT-18: with its options, and the mount's flags."""
+    bundle.mount("/data", "tmpfs", "tmpfs", "size=64k")
+    bundle.mount("/data", "tmpfs", "tmpfs", "remount", "size=128k", "noexec")
+    mount = mount_at(bundle.run_probe(), "/data")
+    assert "size=128k" in mount.super and "noexec" in flags(mount)
+
+
+def test_mode_of_the_options_comes_before_that_of_the_target(bundle):
+    """C-MOUNT-27."""
+    (bundle.rootfs / "data").mkdir(mode=0o711)
+    bundle.mount("/data", "tmpfs", "tmpfs", "mode=1770")
+    assert bundle.run_probe("stat /data").mode == 0o1770
 
 
 def test_tmpfs_takes_the_mode_of_its_target(bundle):
@@ -368,7 +475,7 @@ RECURSIVE = [
 
 @pytest.mark.parametrize("option, present, absent", RECURSIVE, ids=[r[0] for r in RECURSIVE])
 def test_recursive_attribute(bundle, tree, option, present, absent):
-    """C-MOUNT-21, C-MOUNT-22, F-21: applied to the whole tree."""
+    """C-MOUNT-21, C-MOUNT-22, X-29, F-21: applied to the whole tree."""
     bundle.mount("/data", None, tree, "rbind", option)
     seen = bundle.run_probe()
     for target in ("/data", "/data/sub"):
@@ -398,7 +505,7 @@ def test_recursive_read_only_cannot_be_written_below(bundle, tree):
                                     "rprivate", "runbindable"])
 @pytest.mark.parametrize("kind", ["tmpfs", "bind"])
 def test_propagation_option(bundle, source, kind, option):
-    """C-MOUNT-19: on any mount, not only on binds."""
+    """C-MOUNT-19, X-29: on any mount, not only on binds."""
     if kind == "bind":
         bundle.mount("/data", None, source, "rbind", option)
     else:

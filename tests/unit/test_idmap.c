@@ -318,6 +318,34 @@ static void refused_maps_leave_nothing(void **state)
 	in_child(refuse_maps);
 }
 
+static void run_out_of_namespaces(void)
+{
+	struct oci_id_map map[] = { { .container_id = 0, .host_id = 0, .size = 1 } };
+	const struct idmap_pair pair = { map, map, 1, 1 };
+	AUTO_ARENA a = ARENA_INIT;
+	struct idmap_ns *list = NULL;
+	struct err err = ERR_INIT;
+	int fd = -1;
+
+	int procfd = trusted_procfs();
+	if (unshare(CLONE_NEWUSER) < 0)
+		skip_child("no right to make user namespaces");
+	/* Every user namespace has a limit of its own for those in it. */
+	AUTO_FD limit = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
+	if (limit < 0 || write(limit, "0", 1) != 1)
+		skip_child("no right to lower max_user_namespaces");
+
+	REQUIRE(idmap_ns_get(&list, &pair, procfd, &a, &fd, &err) < 0);
+	REQUIRE(strstr(err.msg, "(see /proc/sys/user/max_user_namespaces)"));
+	no_child_is_left();
+}
+
+static void exhausted_namespaces_are_explained(void **state)
+{
+	(void)state;
+	in_child(run_out_of_namespaces);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_map_above_one_page_of_text_is_refused_with_the_reason),
 		cmocka_unit_test(equal_maps_share_a_namespace_that_nobody_lives_in),
 		cmocka_unit_test(refused_maps_leave_nothing),
+		cmocka_unit_test(exhausted_namespaces_are_explained),
 	};
 
 	return cmocka_run_group_tests_name("idmap", tests, NULL, NULL);
