@@ -111,7 +111,7 @@ def test_ownership_is_given_to_the_user_with_a_writable_cgroup_mount(bundle):
 
 @pytest.mark.parametrize("change", ["read-only mount", "no cgroup namespace"])
 def test_ownership_stays_otherwise(bundle, change):
-    """C-CGP-08: all four conditions."""
+    """C-CGP-08, X-24: all four conditions."""
     bundle.process["user"] = {"uid": 1000, "gid": 1000}
     if change != "read-only mount":
         bundle.config["mounts"][-1]["options"].remove("ro")
