@@ -186,7 +186,7 @@ def test_limit_without_its_controller_is_refused_with_the_reason(bundle, resourc
 ], ids=str)
 def test_impossible_setting_is_refused(bundle, resources, field):
     """C-MEM-04, C-MEM-05, C-MEM-06, C-MEM-07, C-MEM-08, C-MEM-10, C-CPU-08, C-CPU-09, C-CPU-10,
-    C-PIDS-03, C-UNI-05, X-10: before any side effect."""
+    C-PIDS-03, C-NETCG-01, C-NETCG-02, C-UNI-05, X-10: before any side effect."""
     bundle.linux["resources"] = resources
     bundle.refused_config(f"linux.resources.{field}")
 
