@@ -190,6 +190,8 @@ uint32_t json_locate(const struct json_doc *doc, const char *path, uint32_t at)
 	const struct json_node *node = doc->nodes, *child;
 	uint32_t end = UINT32_MAX;
 
+	if (doc->n_nodes == 0)
+		return at;
 	while (*path && (child = *path == '[' ? follow_index(doc, node, &path)
 					      : follow_key(doc, node, &path))) {
 		const struct json_node *next = json_next(doc, child);
