@@ -759,6 +759,7 @@ def test_good_vector_is_accepted_or_refused_for_what_is_missing(bundle, name):
         "minimal-for-start.json": ['exec: "sh": executable file not found in $PATH'],
     }.get(name, ["not supported, expected 1.x.y", "cgroup v2",
                  "need a new mount namespace", 'needs a namespace of type "uts"',
+                 'needs a namespace of type "network"',
                  "the rdma controller is not", "kernel knows no such device"])
     for line in result.err.splitlines():
         assert any(a in line for a in allowed), result
