@@ -5,7 +5,7 @@
 #include "base/str.h"
 
 #define OCI_VERSION_MIN "1.0.0"
-#define OCI_VERSION_MAX "1.2.1" /* D-19: the newest release of which every row is met */
+#define OCI_VERSION_MAX "1.3.0" /* D-19: the newest release of which every row is met */
 
 /* What only other layers know. */
 struct features_input {

@@ -9,9 +9,8 @@
 #include "oci/names.h"
 
 /* Everything here is a promise (D-19), so what is refused by this version is left out, and nothing
- * appears that the spec defined after OCI_VERSION_MAX (F-03): memoryPolicy, netDevices and
- * intelRdt's newer members came with 1.3.0. AppArmor and SELinux are "enabled" when the program can
- * use them, whatever the host has (F-04). */
+ * appears that the spec defined after OCI_VERSION_MAX (F-03). AppArmor and SELinux are "enabled"
+ * when the program can use them, whatever the host has (F-04). */
 
 /* libseccomp learned these with 2.6.0. */
 static bool needs_libseccomp_2_6(const char *arch)
@@ -30,15 +29,16 @@ static bool needs_libseccomp_2_6(const char *arch)
 	return false;
 }
 
-/* MINOR of VERSION, "MAJOR.MINOR.MICRO"; 0 for another MAJOR and for what is no version. */
-static unsigned minor_version(const char *version, char major)
+/* 2.6 or newer; false for NULL and for what is no version. */
+static bool is_libseccomp_2_6(const char *version)
 {
-	const char *dot = version ? strchr(version, '.') : NULL;
 	unsigned minor = 0;
 
-	for (const char *p = dot ? dot + 1 : ""; *p >= '0' && *p <= '9' && minor < 1000; p++)
+	if (!version || !str_starts(version, "2."))
+		return false;
+	for (const char *p = version + 2; *p >= '0' && *p <= '9' && minor < 1000; p++)
 		minor = minor * 10 + (unsigned)(*p - '0');
-	return version && version[0] == major && version[1] == '.' ? minor : 0;
+	return minor >= 6;
 }
 
 static void put_names(struct json_writer *w, const char *key, const struct name_value *table)
@@ -59,7 +59,7 @@ static void put_mount_options(struct json_writer *w)
 
 static void put_seccomp(struct json_writer *w, const struct features_input *in)
 {
-	bool has_new_archs = minor_version(in->libseccomp_version, '2') >= 6;
+	bool has_new_archs = is_libseccomp_2_6(in->libseccomp_version);
 
 	json_open(w, "seccomp", '{');
 	json_put_bool(w, "enabled", true);
@@ -105,10 +105,8 @@ static void put_intel_rdt(struct json_writer *w)
 {
 	json_open(w, "intelRdt", '{');
 	json_put_bool(w, "enabled", true);
-	if (minor_version(OCI_VERSION_MAX, '1') >= 3) {
-		json_put_bool(w, "schemata", true);
-		json_put_bool(w, "monitoring", true);
-	}
+	json_put_bool(w, "schemata", true);
+	json_put_bool(w, "monitoring", true);
 	json_close(w, '}');
 }
 
@@ -128,10 +126,8 @@ static void put_linux(struct json_writer *w, const struct features_input *in)
 	put_enabled(w, "apparmor", true);
 	put_enabled(w, "selinux", true);
 	put_intel_rdt(w);
-	if (minor_version(OCI_VERSION_MAX, '1') >= 3) {
-		put_memory_policy(w);
-		put_enabled(w, "netDevices", true); /* F-18 */
-	}
+	put_memory_policy(w);
+	put_enabled(w, "netDevices", true); /* F-18 */
 	json_open(w, "mountExtensions", '{');
 	put_enabled(w, "idmap", true);
 	json_close(w, '}');

@@ -149,22 +149,19 @@ static void security_modules_are_announced(void **state)
 	assert_true(at(d, "linux/selinux/enabled")->boolean);
 }
 
-/* F-16, F-03: complete where the announced version of the spec defines it. */
-static void memory_policies_are_announced_from_1_3_on(void **state)
+/* F-16, F-03: the announced version of the spec defines them. */
+static void memory_policies_are_announced(void **state)
 {
 	const struct document *d = *state;
 
-	if (strcmp(OCI_VERSION_MAX, "1.3.0") < 0) {
-		assert_null(at(d, "linux/memoryPolicy"));
-		return;
-	}
+	assert_true(strcmp(at(d, "ociVersionMax")->text, "1.3.0") >= 0);
 	assert_int_equal(at(d, "linux/memoryPolicy/modes")->count, 7);
 	assert_int_equal(at(d, "linux/memoryPolicy/flags")->count, 3);
 	assert_true(has(d, "linux/memoryPolicy/modes", "MPOL_WEIGHTED_INTERLEAVE"));
 	assert_true(has(d, "linux/memoryPolicy/flags", "MPOL_F_STATIC_NODES"));
 }
 
-/* F-15, F-18, F-03: the newer properties only where the announced version of the spec has them. */
+/* F-15, F-18, F-03: the announced version of the spec defines them. */
 static void rdt_and_network_devices_are_announced(void **state)
 {
 	static const char *const newer[] = { "linux/netDevices/enabled", "linux/intelRdt/schemata",
@@ -174,10 +171,7 @@ static void rdt_and_network_devices_are_announced(void **state)
 	assert_true(at(d, "linux/intelRdt/enabled")->boolean);
 	for (size_t i = 0; i < ARRAY_LEN(newer); i++) {
 		const struct json_node *n = at(d, newer[i]);
-		if (strcmp(OCI_VERSION_MAX, "1.3.0") < 0)
-			assert_null(n);
-		else
-			assert_true(n && n->type == JSON_BOOL && n->boolean);
+		assert_true(n && n->type == JSON_BOOL && n->boolean);
 	}
 }
 
@@ -221,7 +215,7 @@ int main(void)
 		cmocka_unit_test(announced_mount_options_are_accepted),
 		cmocka_unit_test(refused_features_are_not_announced),
 		cmocka_unit_test(security_modules_are_announced),
-		cmocka_unit_test(memory_policies_are_announced_from_1_3_on),
+		cmocka_unit_test(memory_policies_are_announced),
 		cmocka_unit_test(rdt_and_network_devices_are_announced),
 		cmocka_unit_test(lists_are_complete),
 		cmocka_unit_test(newer_libseccomp_brings_its_architectures),
