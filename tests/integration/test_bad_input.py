@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with a bundle is said in one line, and nothing is left behind (S-60 to S-79).
+"""What is wrong with a bundle is said in one line, and nothing is left behind.
 
 The make_bundle fixture looks for cgroups, mounts, processes and state that stay. Single fields are
 in test_config_fields.py, the command line in test_cli.py, hooks in test_hooks.py.

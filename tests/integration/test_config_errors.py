@@ -412,7 +412,7 @@ def test_unknown_enumeration_value_is_refused(bundle, place):
 
 
 def test_random_damage_does_no_harm(bundle):
-    """S-60..S-67 in the small: a byte of a good config is changed; exit 0 or 1, nothing else."""
+    """the documents of S-60, S-61 and S-65 by chance: a byte of a good config is changed; exit 0 or 1, nothing else."""
     import random
     chance = random.Random(1)
     bundle.probe("exit 0")

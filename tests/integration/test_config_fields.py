@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every field of config.json with values that are wrong, generated from the schema (S-64 to S-67).
+"""Every field of config.json with values that are wrong, generated from the schema.
 
 Each case is one run of the program, so one test goes through all cases of a kind; the message of a
 failure names them all.

@@ -194,7 +194,7 @@ def single(values):
     "with-controllers", marks=pytest.mark.requires("memory", "cpu", "pids"))])
 @pytest.mark.parametrize("path", RECORDED, ids=names)
 def test_recorded_config_has_its_outcome(recorded, path, environment):
-    """C-NS-05 to C-NS-09, D-09: runs with what it asks for, or is refused with the right reason."""
+    """D-09: runs with what it asks for, or is refused with the right reason."""
     bundle = recorded(path)
     options = ["--systemd-cgroup"] if ":" in bundle.linux.get("cgroupsPath", "") else []
     bundle.globals = options

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_caps.c - kernel/caps: C-CAP-03 to C-CAP-08, C-CAP-10, I-10, I-17 */
+/* test_caps.c - kernel/caps */
 #include "kernel_util.h"
 
 #include <inttypes.h>

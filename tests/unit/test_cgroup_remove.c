@@ -159,7 +159,7 @@ static void remove_has_a_deadline(void **state)
 	assert_int_equal(end_signal(pid), SIGKILL);
 }
 
-/* S-49 */
+/* C-CGP-15 */
 static void a_chain_of_forks_is_removed(void **state)
 {
 	struct lab *l = need(state);

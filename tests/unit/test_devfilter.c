@@ -307,7 +307,7 @@ static void compare_everywhere(const struct built *b, const struct oci_device_ru
 	}
 }
 
-/* C-CGD-01 to -06, -10: about 10 million questions */
+/* C-CGD-01, C-CGD-02, C-CGD-03, C-CGD-04, C-CGD-05, C-CGD-06, C-CGD-10, X-22: about 10 million questions */
 static void program_and_model_agree(void **state)
 {
 	struct oci_device_rule v[24];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_filter.c - kernel/filter: C-SEC-02, C-SEC-03, C-SEC-05 to C-SEC-08, C-SEC-10, C-SEC-12,
- * C-SEC-15 to C-SEC-18, C-SEC-20, C-SEC-29, D-26. That the program equals libseccomp's:
- * test_filter_gen.c */
+/* test_filter.c - kernel/filter. That the program equals libseccomp's: test_filter_gen.c */
 #include "kernel_util.h"
 
 #include <linux/filter.h>

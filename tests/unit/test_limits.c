@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_limits.c - kernel/limits: C-RLIM-02, C-RLIM-04 to C-RLIM-06, C-PROC-13, I-10 */
+/* test_limits.c - kernel/limits */
 #include "kernel_util.h"
 
 #include <sys/resource.h>

@@ -109,7 +109,8 @@ static const struct mount_option *option(const char *name)
 	return o;
 }
 
-/* config-linux.md: the table of mount options; C-MOUNT-10 to C-MOUNT-22. */
+/* config-linux.md: the table of mount options; C-MOUNT-10, C-MOUNT-11,
+ * C-MOUNT-12, C-MOUNT-13, C-MOUNT-22, X-29. */
 static void every_option_of_the_spec_is_in_the_table(void **state)
 {
 	static const char *const names[] = {

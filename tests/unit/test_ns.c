@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_ns.c - kernel/ns: C-NS-03 to C-NS-07, C-NS-11, C-NS-13, C-TIME-01, C-TIME-05, C-TIME-07,
- * I-28 */
+/* test_ns.c - kernel/ns */
 #include "kernel_util.h"
 
 #include <inttypes.h>

@@ -13,7 +13,7 @@ static const char *print(const struct oci_state *s, unsigned indent)
 	return out.s;
 }
 
-/* R-STATE-01 to R-STATE-04, R-STATE-09; go-runc reads these members. */
+/* R-STATE-01, R-STATE-03, R-STATE-09; go-runc reads these members. */
 static void document_has_the_members_that_callers_read(void **state)
 {
 	struct json_pair pairs[] = { { "b\n", "\"", 0 }, { "a", "", 0 } };
