@@ -142,6 +142,70 @@ void json_leave(struct json_decoder *d, size_t mark)
 	d->path[mark] = '\0';
 }
 
+/* ---- places -------------------------------------------------------------------------------- */
+
+/* "[3]" or "[3]." at *PATH: the item, with *PATH moved past it. */
+static const struct json_node *follow_index(const struct json_doc *doc,
+					    const struct json_node *array, const char **path)
+{
+	const struct json_node *item = json_first(doc, array);
+	const char *p = *path + 1;
+	uint32_t index = 0;
+
+	while (*p >= '0' && *p <= '9' && index < array->count)
+		index = index * 10 + (uint32_t)(*p++ - '0');
+	if (array->type != JSON_ARRAY || *p != ']' || index >= array->count)
+		return NULL;
+
+	*path = p[1] == '.' ? p + 2 : p + 1;
+	while (item && index-- > 0)
+		item = json_next(doc, item);
+	return item;
+}
+
+/* "key", "key." or "key[" at *PATH. Keys may have dots themselves: the longest that fits. */
+static const struct json_node *follow_key(const struct json_doc *doc,
+					  const struct json_node *object, const char **path)
+{
+	const struct json_node *found = NULL;
+	size_t longest = 0;
+
+	if (object->type != JSON_OBJECT)
+		return NULL;
+	for (const struct json_node *m = json_first(doc, object); m; m = json_next(doc, m)) {
+		size_t len = strlen(m->key);
+		if (len >= longest && strncmp(*path, m->key, len) == 0 &&
+		    strchr(".[", (*path)[len])) {
+			found = m;
+			longest = len;
+		}
+	}
+	if (found)
+		*path += longest + ((*path)[longest] == '.');
+	return found;
+}
+
+uint32_t json_locate(const struct json_doc *doc, const char *path, uint32_t at)
+{
+	const struct json_node *node = doc->nodes, *child;
+	uint32_t end = UINT32_MAX;
+
+	if (doc->n_nodes == 0)
+		return at;
+	while (*path && (child = *path == '[' ? follow_index(doc, node, &path)
+					      : follow_key(doc, node, &path))) {
+		const struct json_node *next = json_next(doc, child);
+		node = child;
+		if (next)
+			end = next->key ? next->key_at : next->at;
+	}
+
+	uint32_t begin = node->key ? node->key_at : node->at;
+	return at >= begin && at < end ? at : node->at;
+}
+
+/* ---- decoding ------------------------------------------------------------------------------- */
+
 /* As json_enter(), for the many members that are all right: the keys of tables are short. */
 static size_t enter_key(struct json_decoder *d, const char *key)
 {

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "oci/config-internal.h"
 
@@ -155,6 +156,17 @@ void config_free(struct oci_config **c)
 
 /* ---- messages of later layers -------------------------------------------------------------- */
 
+/* Of the member that TEXT begins with, "root.path", when it begins with one; AT is in its object.
+ */
+static void place(const struct oci_config *c, const char *text, uint32_t at, unsigned *ret_line,
+		  unsigned *ret_col)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(text, " :"), text);
+	json_position(&c->doc, json_locate(&c->doc, path, at), ret_line, ret_col);
+}
+
 int config_wrap(const struct oci_config *c, uint32_t at, struct err *err, const char *what, ...)
 {
 	char text[512];
@@ -166,7 +178,7 @@ int config_wrap(const struct oci_config *c, uint32_t at, struct err *err, const 
 	va_end(ap);
 	if (!c->doc.name)
 		return err_wrap(err, "%s", text);
-	json_position(&c->doc, at, &line, &col);
+	place(c, text, at, &line, &col);
 	return err_wrap(err, "%s (%s:%u:%u)", text, c->doc.name, line, col);
 }
 
@@ -181,6 +193,6 @@ int config_fail(const struct oci_config *c, uint32_t at, struct err *err, const 
 	va_end(ap);
 	if (!c->doc.name)
 		return err_set(err, ERR_CONFIG, "%s", text);
-	json_position(&c->doc, at, &line, &col);
+	place(c, text, at, &line, &col);
 	return err_set(err, ERR_CONFIG, "%s:%u:%u: %s", c->doc.name, line, col, text);
 }

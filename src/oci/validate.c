@@ -21,6 +21,9 @@ void complain(struct json_decoder *d, uint32_t at, const char *path, const char 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	size_t mark = json_enter(d, "%s%s", d->path[0] && path[0] ? "." : "", path);
+	/* What is only counted needs no place. */
+	if (d->n_errors < JSON_MAX_ERRORS)
+		at = json_locate(d->doc, d->path, at);
 	json_fail_at(d, at, "%s", text);
 	json_leave(d, mark);
 }

@@ -312,12 +312,26 @@ class Bundle:
         return self.one_line(result)
 
     def refused_config(self, *parts):
-        """`run` must fail because of config.json, with a position and these parts in its message."""
+        """`run` must fail because of config.json, with the right position and these parts in its
+        message."""
         line = self.refused()
-        assert re.search(r"config\.json:\d+:\d+", line), line
         for part in parts:
             assert part in line, line
+        self.check_position(line)
         return line
+
+    def check_position(self, line):
+        """A message about config.json has a line and column within what it names; what is missing
+        is at the object that should have it."""
+        found = re.search(r"^config\.json:(?P<row>\d+):(?P<column>\d+): (?P<path>\w[^: ]*)", line) \
+            or re.search(r"(?P<path>[\w.\[\]]+)(?: '[^']*')?"
+                         r" \(config\.json:(?P<row>\d+):(?P<column>\d+)\)", line)
+        assert found, line
+        steps = [] if isinstance(self.config, (str, bytes)) \
+            else steps_to(self.config, found["path"])
+        if steps:
+            first, last = extent(self.config, steps)
+            assert first <= (int(found["row"]), int(found["column"])) <= last, line
 
     @staticmethod
     def one_line(result, code=1):
@@ -484,6 +498,47 @@ class World:
                 return []
             time.sleep(0.01)
         return found
+
+
+# --- positions in config.json ----------------------------------------------------------------------
+
+def steps_to(node, path):
+    """The keys and indices that lead to PATH, "linux.sysctl.net.ipv4.x", as far as they exist."""
+    steps = []
+    while path:
+        index = re.match(r"\[(\d+)\]\.?", path)
+        if index and isinstance(node, list) and int(index[1]) < len(node):
+            step, length = int(index[1]), index.end()
+        else:
+            # Keys may have dots themselves.
+            keys = [k for k in node if path == k or path.startswith((k + ".", k + "["))] \
+                if isinstance(node, dict) else []
+            if not keys:
+                break
+            step = max(keys, key=len)
+            length = len(step) + (path[len(step):len(step) + 1] == ".")
+        if node[step] is None:
+            break
+        steps.append(step)
+        node, path = node[step], path[length:]
+    return steps
+
+
+def extent(config, steps):
+    """(line, column) of the first and of the last character of a member in what
+    Bundle.write_config writes: of the value, or with the key where it is in a map of strings."""
+    marked = copy.deepcopy(config)
+    node = marked
+    for step in steps[:-1]:
+        node = node[step]
+    value, node[steps[-1]] = node[steps[-1]], "@here@"
+    before = json.dumps(marked, indent=2).partition('"@here@"')[0]
+    shift = "\n" + " " * (len(before.rpartition("\n")[2]) - len(before.rpartition("\n")[2].lstrip()))
+    end = before + json.dumps(value, indent=2).replace("\n", shift)
+    if isinstance(steps[-1], str) and isinstance(value, str):
+        before = before[:-len(json.dumps(steps[-1]) + ": ")]
+    return [(text.count("\n") + 1, len(text) - text.rfind("\n") - last)
+            for text, last in ((before, 0), (end, 1))]
 
 
 # --- tools for single features --------------------------------------------------------------------

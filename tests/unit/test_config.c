@@ -429,7 +429,7 @@ static void all_errors_are_reported_in_one_go(void **state)
 		"config.json:2:16: ociVersion: expected a version such as \"1.2.1\", found string "
 		"\"abc\"\n"
 		"config.json:6:10: process.cwd: expected an absolute path\n"
-		"config.json:4:13: process.args: at least one argument is required\n"
+		"config.json:5:11: process.args: at least one argument is required\n"
 		"config.json:11:18: linux.cgroupsPath: is the root of the hierarchy, which no container "
 		"may use");
 }

@@ -215,6 +215,49 @@ static void nodes_keep_order_text_and_position(void **state)
 	assert_null(json_member(&doc, root, "none"));
 }
 
+/* D-03: a rule knows the offset of an entry, and the path of what is wrong in it. */
+static void messages_are_about_the_deepest_value_of_their_path(void **state)
+{
+	static const char text[] =
+		"{\"a\":[{\"x\":1,\"y\":[2]},{\"x\":3}],\"m\":{\"b.c\":\"d\"},\"z\":0}";
+	static const struct {
+		const char *path;
+		uint32_t at, found;
+	} cases[] = {
+		/* clang-format off */
+		{ "a",        5,  5 },
+		{ "a",        22, 22 },          /* inside: more exact than the path */
+		{ "a",        34, 5 },           /* behind */
+		{ "a[0].x",   6,  11 },
+		{ "a[0].y",   6,  17 },
+		{ "a[0].y[0]", 6, 18 },
+		{ "a[0].w",   6,  6 },           /* missing: at its object */
+		{ "a[1].x",   0,  27 },
+		{ "a[2].x",   0,  5 },
+		{ "a[1",      22, 22 },
+		{ "a[99999999999]", 22, 22 },
+		{ "m.b.c",    0,  42 },
+		{ "m.b.c",    36, 36 },          /* its key */
+		{ "m.b",      0,  35 },
+		{ "network",  22, 22 },
+		{ "z",        0,  51 },
+		{ "",         11, 11 },
+		/* clang-format on */
+	};
+	AUTO_ARENA arena = ARENA_INIT;
+	struct json_doc doc;
+	struct err err = ERR_INIT;
+	(void)state;
+
+	assert_int_equal(json_parse(&doc, "t", text, strlen(text), &arena, &err), 0);
+	assert_int_equal(json_locate(&(struct json_doc){ 0 }, "a", 7), 7);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint32_t found = json_locate(&doc, cases[i].path, cases[i].at);
+		if (found != cases[i].found)
+			fail_msg("%s, %u: %u", cases[i].path, cases[i].at, found);
+	}
+}
+
 static char *repeat(const char *head, const char *piece, size_t n, const char *tail, size_t *ret)
 {
 	size_t size = strlen(head) + n * strlen(piece) + strlen(tail) + 1;
@@ -540,6 +583,7 @@ int main(void)
 		cmocka_unit_test(escapes_are_decoded),
 		cmocka_unit_test(duplicate_keys_are_refused_at_every_level),
 		cmocka_unit_test(nodes_keep_order_text_and_position),
+		cmocka_unit_test(messages_are_about_the_deepest_value_of_their_path),
 		cmocka_unit_test(depth_is_limited_without_recursion),
 		cmocka_unit_test(large_documents_take_linear_time),
 		cmocka_unit_test(fields_are_filled_and_unknown_keys_ignored),
