@@ -42,6 +42,8 @@ int container_start(int rootfd, const char *id, struct err *err) MUST_CHECK;
 int container_run(int rootfd, const struct create_options *o, int *ret_code,
 		  struct err *err) MUST_CHECK;
 
+#define KILL_STOP_SIGNAL (-1) /* what the image's stopSignal annotation says, else TERM */
+
 /* With ALL: every process of the container's cgroup, also when the first one is dead; an empty
  * container is then success. SIGKILL without an own pid namespace always takes the whole cgroup
  * (D-15). */

@@ -15,13 +15,13 @@ static const struct opt kill_opts[] = {
 static int do_kill(struct cli *c, struct err *err)
 {
 	AUTO_FD root = -1;
-	const char *name = c->n_operands > 1 ? c->operands[1] : "TERM";
-	int sig;
+	const char *name = c->n_operands > 1 ? c->operands[1] : NULL;
+	int sig = KILL_STOP_SIGNAL;
 
 	if (cli_take_id(c, err) < 0)
 		return -1;
 	/* The words are runc's. */
-	if (signal_parse(name, &sig) < 0)
+	if (name && signal_parse(name, &sig) < 0)
 		return err_set(err, ERR_USAGE, "unknown signal \"%s\"", name);
 	if (cli_open_root(c, false, &root, err) < 0)
 		return -1;
@@ -32,9 +32,10 @@ static int do_kill(struct cli *c, struct err *err)
 const struct command command_kill = {
 	.name = "kill",
 	.operands = "ID [SIGNAL]",
-	.summary = "send a signal to a container (default: TERM)",
+	.summary = "send a signal to a container",
 	.text = "Sends SIGNAL, a number or a name with or without SIG, to the first process of\n"
-		"the container. Options come before ID.\n",
+		"the container: without one, the image's stop signal (an annotation), or TERM.\n"
+		"Options come before ID.\n",
 	.example = "  # cruntime kill web HUP\n"
 		   "  # cruntime kill --all web 9\n",
 	.opts = kill_opts,
