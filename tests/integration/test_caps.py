@@ -75,7 +75,7 @@ def test_every_capability_can_be_given(bundle):
 
 @pytest.mark.parametrize("name", ["CAP_FOO", "CAP_", "KILL", "cap_kill"])
 def test_unknown_capability_is_warned_about_and_not_granted(bundle, name):
-    """C-CAP-02, C-CAP-09, R-LIFE-24."""
+    """C-CAP-02, C-CAP-09, X-08, R-LIFE-24."""
     for s in ("bounding", "effective", "permitted"):
         bundle.process["capabilities"][s] = ["CAP_CHOWN", name]
     bundle.probe("report")

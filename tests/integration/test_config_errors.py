@@ -78,7 +78,7 @@ def test_nesting_up_to_the_limit_is_accepted(bundle):
 @pytest.mark.parametrize("where", [(), ("process",), ("process", "user"), ("linux",),
                                    ("linux", "resources")])
 def test_duplicate_key_is_refused_by_name(bundle, where):
-    """R-BUND-04, S-63, D-02."""
+    """R-BUND-04, X-13, S-63, D-02."""
     marker = bundle.config
     for part in where:
         marker = marker[part]

@@ -227,7 +227,7 @@ def test_duplicate_key_is_refused_in_every_object(attempt):
 
 
 def test_unknown_key_is_ignored_in_every_object(attempt):
-    """R-BUND-05, D-04: at every level, also when its value is strange. Not in maps, where the keys
+    """R-BUND-05, R-BUND-16, D-04: at every level, also when its value is strange. Not in maps, where the keys
     are values."""
     parents = {f.steps[:-1]: f for f in FIELDS
                if isinstance(f.steps[-1], str) and not f.pattern.endswith("{}")}

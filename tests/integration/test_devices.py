@@ -36,6 +36,34 @@ def test_ptmx_of_the_image_is_replaced(bundle):
     assert bundle.run_probe().dev.ptmx.type == "link"
 
 
+def without_dev(bundle):
+    """No mount on /dev: the image's own directory is used."""
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"]
+                               if not m["destination"].startswith("/dev")]
+    (bundle.rootfs / "dev").mkdir()
+
+
+@pytest.mark.parametrize("make", [lambda p: p.symlink_to("/elsewhere"), lambda p: p.write_text("")],
+                         ids=["link", "file"])
+@pytest.mark.parametrize("name, target", [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"),
+                                          ("stderr", "/proc/self/fd/2")])
+def test_default_link_is_right_whatever_the_image_has(bundle, name, target, make):
+    """R-LNX-04: an image cannot lead the program's streams elsewhere."""
+    without_dev(bundle)
+    make(bundle.rootfs / "dev" / name)
+    link = bundle.run_probe().dev[name]
+    assert (link.type, link.target) == ("link", target)
+
+
+def test_links_do_not_need_proc(bundle):
+    """R-LNX-04, R-LNX-05: without a /proc mount they lead nowhere, and nothing fails."""
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["destination"] == "/dev"]
+    bundle.linux["maskedPaths"] = bundle.linux["readonlyPaths"] = []
+    fd, core = bundle.run_probe("stat /dev/fd", "stat /dev/core")
+    assert fd.target == "/proc/self/fd"
+    assert core.target == "/proc/kcore"
+
+
 def test_no_console_without_a_terminal(bundle):
     """C-DEV-10."""
     assert "console" not in bundle.run_probe().dev
@@ -145,19 +173,43 @@ def test_impossible_device_path_is_refused(bundle, path):
 
 
 def test_existing_file_that_does_not_match_is_an_error(bundle):
-    """C-DEV-04."""
+    """C-DEV-04, X-11."""
     (bundle.rootfs / "file").write_text("not a device")
     bundle.linux["devices"] = [device("/file")]
     assert "/file" in bundle.refused()
     assert (bundle.rootfs / "file").read_text() == "not a device"
 
 
+@pytest.mark.parametrize("make", [
+    lambda p: os.mknod(p, 0o666 | stat.S_IFCHR, os.makedev(1, 5)),
+    lambda p: os.mknod(p, 0o666 | stat.S_IFBLK, os.makedev(1, 3)),
+    os.mkfifo, os.mkdir, lambda p: p.symlink_to("/dev/null"), lambda p: p.symlink_to("nowhere")],
+    ids=["number", "kind", "fifo", "directory", "link", "dangling"])
+def test_existing_node_that_differs_is_an_error(bundle, make):
+    """C-DEV-04, X-11: another number, another kind, or a link to the right one."""
+    make(bundle.rootfs / "node")
+    before = os.lstat(bundle.rootfs / "node")
+    bundle.linux["devices"] = [device("/node")]
+    assert "/node" in bundle.refused()
+    after = os.lstat(bundle.rootfs / "node")
+    assert (after.st_ino, after.st_mode, after.st_rdev) == (
+        before.st_ino, before.st_mode, before.st_rdev)
+
+
+def test_device_lies_on_what_the_mounts_made(bundle):
+    """C-DEV-14: a tmpfs that comes last in `mounts` does not cover it."""
+    bundle.mount("/srv", "tmpfs", "tmpfs")
+    bundle.linux["devices"] = [device("/srv/null")]
+    assert bundle.run_probe("stat /srv/null").minor == 3
+    assert not (bundle.rootfs / "srv/null").exists()
+
+
 def test_existing_node_that_matches_is_kept(bundle):
-    """C-DEV-05."""
+    """C-DEV-05: and has what the config says of mode and owner."""
     os.mknod(bundle.rootfs / "node", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
     bundle.linux["devices"] = [device("/node")]
     node = bundle.run_probe("stat /node")
-    assert (node.major, node.minor) == (1, 3)
+    assert (node.type, node.major, node.minor, node.mode) == ("char", 1, 3, 0o666)
 
 
 def test_mode_beyond_permissions_is_refused(bundle):

@@ -28,13 +28,23 @@ def add(bundle, point, script, **more):
 
 
 def test_all_points_run_in_order(bundle):
-    """R-HOOK-01, R-HOOK-03."""
+    """R-HOOK-01, R-HOOK-26: with `run`, which is create, start and delete."""
     outs = [add(bundle, point, "date +%s%N >$OUT 2>/dev/null || cat /proc/uptime >$OUT")
             for point in POINTS]
     bundle.probe("write /ran yes")
     bundle.run_ok()
     times = [out.stat().st_mtime_ns for out in outs]
     assert times == sorted(times)
+
+
+def test_points_of_create_do_not_interleave(bundle):
+    """R-HOOK-03: all prestart hooks, all createRuntime hooks, all createContainer hooks."""
+    log = bundle.dir / "order"
+    for number in range(3):
+        for point in reversed(BEFORE_START):
+            bundle.hook(point, f"echo {point} {number} >>{log}")
+    bundle.create()
+    assert log.read_text().splitlines() == [f"{p} {n}" for p in BEFORE_START for n in range(3)]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -67,7 +77,7 @@ def test_hook_gets_the_state_on_stdin(bundle, point):
     ("prestart", "creating"), ("createRuntime", "creating"), ("createContainer", "creating"),
     ("startContainer", "created"), ("poststart", "running"), ("poststop", "stopped")])
 def test_status_that_a_hook_is_told(bundle, point, status):
-    """D-08."""
+    """X-04, D-08."""
     out = add(bundle, point, "cat >$OUT")
     bundle.probe("exit 0")
     bundle.run_ok()
@@ -78,9 +88,8 @@ def test_status_that_a_hook_is_told(bundle, point, status):
 def test_hook_in_the_runtime_namespaces_is_told_the_host_pid(bundle, point):
     """R-STATE-05."""
     out = add(bundle, point, "cat >$OUT")
-    bundle.create_and_start()
-    bundle.probe("sleep")
-    assert parse(out.read_text()).pid > 1
+    bundle.hold()
+    assert parse(out.read_text()).pid == bundle.state().pid > 1
 
 
 @pytest.mark.parametrize("point", ["createContainer", "startContainer"])
@@ -171,7 +180,7 @@ def test_timeout_below_one_second_is_refused(bundle, timeout):
 
 @pytest.mark.parametrize("point", BEFORE_START)
 def test_timeout_ends_the_hook_and_all_that_it_started(bundle, point):
-    """R-HOOK-11: the group is killed and nobody waits for pipes that a grandchild holds."""
+    """R-HOOK-11, S-71: the group is killed and nobody waits for pipes that a grandchild holds."""
     add(bundle, point, "sleep 1000 & sleep 1000", timeout=1)
     start = time.monotonic()
     line = bundle.refused()
@@ -189,7 +198,7 @@ FAILURES = {
 @pytest.mark.parametrize("point", ["prestart", "createRuntime", "createContainer",
                                    "startContainer"])
 def test_failing_hook_ends_the_container(bundle, point, script):
-    """R-HOOK-12, R-HOOK-13, R-HOOK-14, R-LIFE-25: error, program not run, poststop runs."""
+    """R-HOOK-12, R-HOOK-13, R-HOOK-14, R-LIFE-25, S-71, X-07, X-31: error, program not run, poststop runs."""
     add(bundle, point, script)
     after = add(bundle, "poststop", "cat >$OUT")
     bundle.probe("write /ran yes")
@@ -197,6 +206,40 @@ def test_failing_hook_ends_the_container(bundle, point, script):
     assert f"error running {point} hook #0" in line
     assert not (bundle.rootfs / "ran").exists()
     assert parse(after.read_text()).status == "stopped"
+
+
+def test_failing_start_container_hook_fails_start(bundle):
+    """R-HOOK-14, R-LIFE-25: `start` itself answers with the error, and poststop hooks have run."""
+    add(bundle, "startContainer", "exit 3")
+    after = bundle.hook("poststop", "cat >$OUT")
+    bundle.probe("write /ran yes")
+    bundle.create()
+    result = bundle.start(check=False)
+    assert "error running startContainer hook #0" in bundle.one_line(result)
+    assert not (bundle.rootfs / "ran").exists()
+    assert not bundle.exists() or bundle.status() == "stopped"
+    assert parse(after.read_text()).status == "stopped"
+
+
+def test_root_that_a_hook_exchanges_stays_the_one_that_was_planned(bundle):
+    """S-26; CVE-2024-0132: a hook (or who races with it) replaces the rootfs by a link to the host.
+
+    A naive runtime, or the hook after it, looks the path up again. The state that hooks get has an
+    absolute bundle and a live pid; the container has the directory that create opened.
+    """
+    (bundle.dir / "host").mkdir()
+    first = bundle.hook("createRuntime", f"cat >$OUT; mv {bundle.rootfs} {bundle.dir}/moved && "
+                        f"ln -s {bundle.dir}/host {bundle.rootfs}")
+    bundle.probe("write /ran yes")
+    try:
+        result = bundle.run()
+        state = parse(first.read_text())
+        assert os.path.isabs(state.bundle) and state.pid > 1
+        assert os.listdir(bundle.dir / "host") == []
+        assert result.code == 1 or (bundle.dir / "moved/ran").exists()
+    finally:
+        bundle.rootfs.unlink()
+        (bundle.dir / "moved").rename(bundle.rootfs)
 
 
 @pytest.mark.parametrize("point", BEFORE_START)
@@ -235,7 +278,7 @@ def test_failing_poststart_hook_ends_the_container(bundle):
 
 
 def test_failing_poststop_hook_only_warns(bundle):
-    """R-HOOK-16: the others still run, delete succeeds."""
+    """R-HOOK-16, X-06: the others still run, delete succeeds."""
     bundle.hook("poststop", "exit 1")
     second = bundle.hook("poststop", "echo ran >$OUT")
     bundle.probe("exit 0")
@@ -248,7 +291,7 @@ def test_failing_poststop_hook_only_warns(bundle):
 
 
 def test_poststart_runs_after_the_program_was_executed(bundle):
-    """R-HOOK-17: and before start returns."""
+    """R-HOOK-17, X-05: and before start returns."""
     out = bundle.hook("poststart", f"pid=$({harness.CRUNTIME} --root {bundle.root} state "
                       f"{bundle.id} | sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p'); "
                       "tr '\\0' ' ' </proc/$pid/cmdline >$OUT")
@@ -262,6 +305,17 @@ def test_poststop_runs_after_the_cgroup_is_gone(bundle):
     out = bundle.hook("poststop", f"test -d {CGROUP}/hooked && echo there >$OUT || echo gone >$OUT")
     bundle.probe("exit 0")
     bundle.run_ok()
+    assert out.read_text() == "gone\n"
+
+
+def test_poststop_runs_after_the_process_and_its_namespaces_are_gone(bundle):
+    """R-HOOK-18: and before delete returns."""
+    pid = bundle.hook("createRuntime", "sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p' >$OUT")
+    out = bundle.hook("poststop", f"test -e /proc/$(cat {pid})/ns/net && echo there >$OUT || "
+                      "echo gone >$OUT")
+    bundle.hold()
+    assert pid.read_text().strip() == str(bundle.state().pid)
+    bundle.delete("--force")
     assert out.read_text() == "gone\n"
 
 

@@ -22,6 +22,23 @@ def test_create_does_not_run_the_program(bundle):
     assert (bundle.rootfs / "ran").read_text() == "yes"
 
 
+def test_create_applies_the_rest_of_process(bundle):
+    """R-LIFE-05: a mistake in it fails create, and start has little left that could fail."""
+    bundle.process["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [7], "umask": 0o27}
+    bundle.process["cwd"] = "/tmp"
+    bundle.process["oomScoreAdj"] = 321
+    bundle.caps("KILL", sets=("bounding",))
+    bundle.create()
+    proc = pathlib.Path(f"/proc/{bundle.state().pid}")
+    status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+    assert status["Uid"].split() == ["1000"] * 4 and status["Gid"].split() == ["1001"] * 4
+    assert status["Groups"].split() == ["7"]
+    assert int(status["CapBnd"], 16) == harness.cap_mask("KILL") and int(status["CapEff"], 16) == 0
+    assert status["NoNewPrivs"].strip() == "1"
+    assert (proc / "oom_score_adj").read_text() == "321\n"
+    assert os.readlink(proc / "cwd").endswith("/tmp")
+
+
 def test_status_goes_from_created_to_running_to_stopped(bundle):
     """R-LIFE-32, R-STATE-04, R-STATE-12: a stopped container stays there until delete."""
     bundle.probe("await /go")
@@ -142,8 +159,23 @@ def test_sigkill_ends_a_created_container(bundle):
     bundle.wait_stopped()
 
 
+def test_term_reaches_a_created_container_when_it_is_a_program(bundle):
+    """R-LIFE-14: process 1 without a handler ignores TERM, as the program would; it stays created
+    and can be started. Without a pid namespace TERM ends it. KILL works in both cases."""
+    bundle.probe("sleep")
+    bundle.create()
+    bundle.kill("TERM")
+    assert bundle.status() == "created"
+    bundle.start()
+    bundle.delete("--force")
+    bundle.remove_namespace("pid")
+    bundle.create()
+    bundle.kill("TERM")
+    bundle.wait_stopped()
+
+
 def test_sigkill_takes_every_process_without_a_pid_namespace(bundle):
-    """R-LIFE-15, D-15, C-NS-14: children of the first process have nobody else to end them."""
+    """R-LIFE-15, X-35, D-15: children of the first process have nobody else to end them."""
     bundle.remove_namespace("pid")
     bundle.probe("spawn 3", "sleep")
     bundle.create_and_start()
@@ -175,7 +207,7 @@ def test_delete_of_running_container_is_refused(bundle):
 
 
 def test_delete_of_created_container_works(bundle):
-    """R-LIFE-18, D-15: de facto; containerd and docker depend on it."""
+    """R-LIFE-18, X-01, D-15: de facto; containerd and docker depend on it."""
     bundle.create()
     pid = bundle.state().pid
     bundle.delete()
@@ -224,7 +256,7 @@ def test_delete_removes_cgroups_that_the_container_made(bundle):
 
 
 def test_delete_keeps_a_cgroup_that_was_there_before(bundle):
-    """R-LIFE-21, D-16."""
+    """R-LIFE-21, X-25, D-16."""
     path = CGROUP / "before"
     path.mkdir()
     try:
@@ -324,7 +356,7 @@ def test_run_returns_128_plus_the_signal_that_ended_the_program(bundle, number):
 
 
 def test_run_leaves_nothing(bundle):
-    """R-HOOK-26, R-LIFE-20: run is create, start and delete."""
+    """R-LIFE-20: run is create, start and delete."""
     bundle.run_probe("read /etc/hosts")
     assert not bundle.exists()
 
@@ -337,7 +369,7 @@ def test_run_keep_leaves_a_stopped_container(bundle):
 
 
 def test_container_without_process_can_be_created_but_not_started(bundle):
-    """R-LIFE-09."""
+    """R-LIFE-09, X-15: create works, start fails and says why; never exit status 0."""
     del bundle.config["process"]
     bundle.create()
     assert bundle.status() == "created"

@@ -61,7 +61,7 @@ def test_soft_above_hard_is_refused(bundle):
 
 
 def test_duplicate_is_refused(bundle):
-    """C-RLIM-03."""
+    """C-RLIM-03, X-12."""
     bundle.process["rlimits"] = [limit("NOFILE", 100, 100), limit("NOFILE", 50, 50)]
     bundle.refused_config("process.rlimits[1]", "RLIMIT_NOFILE")
 

@@ -275,7 +275,7 @@ def test_deleted_working_directory_of_the_caller_is_no_trouble(bundle):
 
 
 def test_linux_block_is_optional(bundle):
-    """R-BUND-18: without it the container inherits all namespaces, and mounts would hit the host."""
+    """R-BUND-18, X-14: without it the container inherits all namespaces, and mounts would hit the host."""
     del bundle.config["linux"]
     bundle.config["mounts"] = []
     bundle.config.pop("hostname")
@@ -286,3 +286,14 @@ def test_mounts_are_optional(bundle):
     """R-BUND-19, X-14: the runtime never needs the container's /proc."""
     del bundle.config["mounts"]
     assert bundle.run_probe("read /etc/hosts").errno is None
+
+
+
+def test_nothing_is_mounted_that_is_not_listed(bundle):
+    """R-LNX-07: /proc, /sys, /dev/pts and /dev/shm are the config's business; only devices, links
+    and what the masks need come by themselves."""
+    bundle.config["mounts"] = [{"destination": "/p", "type": "proc", "source": "proc"}]
+    bundle.linux["maskedPaths"] = bundle.linux["readonlyPaths"] = []
+    mounts, pts, shm = bundle.run_probe("read /p/self/mountinfo", "ls /dev/pts", "ls /dev/shm")
+    assert {line.split()[4] for line in mounts.text.splitlines()} == {"/", "/p"}
+    assert pts.errno == shm.errno == "ENOENT"

@@ -67,6 +67,41 @@ def test_bundle_given_as_relative_path_is_absolute_in_state(bundle):
     assert bundle.state().bundle == str(bundle.dir)
 
 
+def test_bundle_given_as_link_is_absolute_in_state(bundle, tmp_path):
+    """R-STATE-07: and leads to the bundle, from whatever directory."""
+    (tmp_path / "link").symlink_to(bundle.dir)
+    bundle.write_config()
+    with open(os.devnull, "wb") as null:
+        subprocess.run([harness.CRUNTIME, "--root", bundle.root, "create", "-b", "link", bundle.id],
+                       cwd=tmp_path, check=True, stdout=null)
+    state = bundle.state()
+    assert os.path.isabs(state.bundle) and os.path.samefile(state.bundle, bundle.dir)
+
+
+@pytest.mark.parametrize("version", ["1.0.2", "1.1.0-rc.2", "1.2.0+dev"])
+def test_state_has_the_version_of_the_container(bundle, version):
+    """R-STATE-02, X-30, D-08: a semantic version that we accept, the same in `state` and in hooks;
+    no constant as in the text's example."""
+    out = bundle.hook("createRuntime", "cat >$OUT")
+    bundle.config["ociVersion"] = version
+    bundle.create()
+    assert bundle.state().ociVersion == version
+    assert harness.parse(out.read_text()).ociVersion == version
+
+
+def test_ids_are_unique_in_their_state_root(bundle, make_bundle):
+    """R-STATE-03: the same id in another root is another container."""
+    other = make_bundle("other")
+    bundle.create()
+    other.id = bundle.id
+    other.ids = {bundle.id}
+    other.linux["cgroupsPath"] = "/other"
+    other.create()
+    assert other.state().pid != bundle.state().pid
+    other.delete()
+    assert bundle.status() == "created"
+
+
 def test_annotations_are_in_state(bundle):
     """R-STATE-08, C-ANN-02."""
     bundle.config["annotations"] = {"org.example.key": "value", "empty": "", "quote\"": "\u00e9\n"}
@@ -81,7 +116,7 @@ def test_no_annotations_is_no_member_or_an_empty_one(bundle):
 
 
 def test_creating_is_seen_while_create_runs(bundle):
-    """R-STATE-11: from a createRuntime hook; a wait for the lock would never end."""
+    """R-STATE-11, R-STATE-04, X-34: from a createRuntime hook; a wait for the lock would never end."""
     out = bundle.hook("createRuntime",
                       f"{harness.CRUNTIME} --root {bundle.root} state {bundle.id} >$OUT")
     bundle.create()

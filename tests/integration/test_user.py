@@ -101,7 +101,7 @@ def test_umask_out_of_range_is_not_silently_cut(bundle):
 
 
 def test_default_umask(bundle):
-    """C-USER-04, D-17: whatever the caller has."""
+    """C-USER-04, X-02, D-17: whatever the caller has."""
     def caller():
         default_signals()
         os.umask(0o77)

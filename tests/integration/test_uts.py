@@ -37,7 +37,7 @@ def test_name_that_is_too_long_is_refused(bundle, field):
 
 @pytest.mark.parametrize("field", ["hostname", "domainname"])
 def test_name_without_uts_namespace_is_refused(bundle, field):
-    """C-UTS-02, C-UTS-04: it would rename the host."""
+    """C-UTS-02, C-UTS-04, X-03: it would rename the host."""
     bundle.remove_namespace("uts")
     del bundle.config["hostname"]
     bundle.config[field] = "name"

@@ -128,7 +128,7 @@ static void seccomp_and_other_linux_values_are_checked(void **state)
 		{ IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"SCMP_ACT_ERRNO\"}]}", "linux.seccomp.syscalls[0].names: required" },
 		{ IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":6,\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}]}", "linux.seccomp.syscalls[0].args[0].index: expected an integer from 0 to 5" },
 		{ IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":0,\"value\":0,\"op\":\"SCMP_CMP_XX\"}]}]}", "linux.seccomp.syscalls[0].args[0].op: unknown value" },
-		/* C-PROP-03, C-PERS-01, C-PERS-02, C-MPOL-01 */
+		/* C-PROP-03, C-PERS-01, C-PERS-02, X-21, C-MPOL-01 */
 		{ IN_LINUX_NS, "\"rootfsPropagation\":\"rshraed\"", "linux.rootfsPropagation: unknown value \"rshraed\", did you mean \"rshared\"?" },
 		{ IN_LINUX_NS, "\"rootfsPropagation\":\"\"", "" },
 		{ IN_LINUX, "\"personality\":{}", "linux.personality.domain: required" },
