@@ -323,9 +323,9 @@ class Bundle:
     def check_position(self, line):
         """A message about config.json has a line and column within what it names; what is missing
         is at the object that should have it."""
-        found = re.search(r"^config\.json:(?P<row>\d+):(?P<column>\d+): (?P<path>\w[^: ]*)", line) \
-            or re.search(r"(?P<path>[\w.\[\]]+)(?: '[^']*')?"
-                         r" \(config\.json:(?P<row>\d+):(?P<column>\d+)\)", line)
+        found = re.search(r"^config\.json:(?P<row>\d+):(?P<column>\d+): (?P<path>\w[^: ]*)", line)
+        found = found or re.search(r"(?P<path>[\w.\[\]]+)(?: '[^']*')?"
+                                   r" \(config\.json:(?P<row>\d+):(?P<column>\d+)\)", line)
         assert found, line
         steps = [] if isinstance(self.config, (str, bytes)) \
             else steps_to(self.config, found["path"])
@@ -533,7 +533,8 @@ def extent(config, steps):
         node = node[step]
     value, node[steps[-1]] = node[steps[-1]], "@here@"
     before = json.dumps(marked, indent=2).partition('"@here@"')[0]
-    shift = "\n" + " " * (len(before.rpartition("\n")[2]) - len(before.rpartition("\n")[2].lstrip()))
+    row = before.rpartition("\n")[2]
+    shift = "\n" + row[:len(row) - len(row.lstrip())]
     end = before + json.dumps(value, indent=2).replace("\n", shift)
     if isinstance(steps[-1], str) and isinstance(value, str):
         before = before[:-len(json.dumps(steps[-1]) + ": ")]

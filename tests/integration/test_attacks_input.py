@@ -228,6 +228,39 @@ def test_only_cgroup_version_2_is_mounted(bundle):
     assert [m.root for m in seen[0].mounts if m.fstype == "cgroup2"] == ["/"]
 
 
+@pytest.mark.parametrize("how", ["bind", "cgroup"])
+def test_cgroups_of_the_host_cannot_be_written(bundle, how):
+    """S-14, I-23; CVE-2023-25809: a user namespace, but no cgroup namespace of its own.
+
+    The config has the host's /sys, or a cgroup mount, read-only, as rootless engines write it.
+    A naive runtime binds the host's hierarchy, and the read-only flag is lost on the way: root of
+    the container makes groups next to its own and moves itself there, out of its limits.
+    Nothing below any /sys/fs/cgroup can be made or written.
+    """
+    bundle.user_namespace()
+    bundle.remove_namespace("cgroup")
+    bundle.remove_mount("/sys/fs/cgroup")
+    bundle.linux["cgroupsPath"] = "/s14"
+    if how == "bind":
+        bundle.remove_mount("/sys")
+        bundle.remove_namespace("network")
+        bundle.mount("/sys", None, "/sys", "rbind", "nosuid", "noexec", "nodev", "rro")
+    else:
+        bundle.mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "ro")
+    bundle.all_caps()
+    bundle.shell("""for d in $(find /sys/fs/cgroup -type d 2>/dev/null || echo /sys/fs/cgroup); do
+        echo looked
+        mkdir $d/escaped 2>/dev/null && echo "made $d"
+        for f in cgroup.procs cgroup.subtree_control cgroup.freeze; do
+            ( : >>$d/$f; echo $$ >>$d/$f ) 2>/dev/null && echo "wrote $d/$f"
+        done
+    done; exit 0""")
+    before = harness.cgroups()
+    result = bundle.run_ok()
+    assert set(result.out.split("\n")) == {"looked", ""}, result
+    assert harness.cgroups() == before
+
+
 # --- environments, descriptors, neighbours --------------------------------------------------------
 
 @pytest.mark.parametrize("point", ["prestart", "createRuntime", "createContainer", "poststart",

@@ -43,8 +43,8 @@ def without_dev(bundle):
     (bundle.rootfs / "dev").mkdir()
 
 
-@pytest.mark.parametrize("make", [lambda p: p.symlink_to("/elsewhere"), lambda p: p.write_text("")],
-                         ids=["link", "file"])
+@pytest.mark.parametrize("make", [
+    lambda p: p.symlink_to("/elsewhere"), lambda p: p.write_text("")], ids=["link", "file"])
 @pytest.mark.parametrize("name, target", [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"),
                                           ("stderr", "/proc/self/fd/2")])
 def test_default_link_is_right_whatever_the_image_has(bundle, name, target, make):

@@ -18,7 +18,8 @@ VECTORS = SOURCE / "tests/spec/schema/test"
 HOOKS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
 # Properties of features that came with a release of the specification, and that release.
 SINCE = {
-    ("linux", "seccomp", "knownFlags"): (1, 1, 0), ("linux", "seccomp", "supportedFlags"): (1, 1, 0),
+    ("linux", "seccomp", "knownFlags"): (1, 1, 0),
+    ("linux", "seccomp", "supportedFlags"): (1, 1, 0),
     ("potentiallyUnsafeConfigAnnotations",): (1, 2, 0), ("linux", "mountExtensions"): (1, 2, 0),
     ("linux", "netDevices"): (1, 3, 0), ("linux", "memoryPolicy"): (1, 3, 0),
     ("linux", "intelRdt", "schemata"): (1, 3, 0), ("linux", "intelRdt", "monitoring"): (1, 3, 0),
@@ -106,8 +107,8 @@ def test_output_is_the_same_whatever_the_host_offers(bundle, features):
     can do is asked of the kernel, by definition."""
     words = ["unshare", "-m", "sh", "-c",
              'umount -l -R /sys; umount -l /proc; exec "$0" features', harness.CRUNTIME]
-    result = run_command(words, env={"PATH": os.environ["PATH"], "LANG": "tr_TR", "HOME": "/nowhere"},
-                         cwd=bundle.dir)
+    result = run_command(words, cwd=bundle.dir,
+                         env={"PATH": os.environ["PATH"], "LANG": "tr_TR", "HOME": "/nowhere"})
     assert (result.code, result.err) == (0, ""), result
     other, own = result.json, copy.deepcopy(features)
     for document in (other, own):
@@ -158,11 +159,11 @@ def test_hooks_are_announced(features):
 def test_announced_hook_runs_alone(bundle, point):
     """F-05, R-HOOK-01: the other arrays are absent, or null."""
     place = bundle.rootfs if point == "startContainer" else bundle.dir
-    (place / "hook").write_text(f"#!/bin/sh\necho ran >{'/' if place == bundle.rootfs else place}/ran")
+    seen = "" if point == "startContainer" else place
+    (place / "hook").write_text(f"#!/bin/sh\necho ran >{seen}/ran\n")
     (place / "hook").chmod(0o755)
-    path = "/hook" if point == "startContainer" else str(place / "hook")
     for others in ({}, {name: None for name in HOOKS}):
-        bundle.config["hooks"] = {**others, point: [{"path": path}]}
+        bundle.config["hooks"] = {**others, point: [{"path": f"{seen}/hook"}]}
         bundle.probe("exit 0")
         bundle.run_ok()
         assert (place / "ran").read_text() == "ran\n"
@@ -291,7 +292,8 @@ ANNOUNCED = [
 ]
 
 
-@pytest.mark.parametrize("path, place, value", [a[1:] for a in ANNOUNCED], ids=[a[0] for a in ANNOUNCED])
+@pytest.mark.parametrize("path, place, value", [a[1:] for a in ANNOUNCED],
+                         ids=[a[0] for a in ANNOUNCED])
 def test_field_is_applied_exactly_when_it_is_announced(bundle, features, path, place, value):
     """F-14, F-15, F-16, F-17, F-18, D-19: "not supported yet" and an announcement exclude each
     other. A property of a later release than the announced one stays out in any case (F-03)."""
