@@ -4,3 +4,8 @@
 import pytest
 
 requires = pytest.mark.requires
+
+
+def named(cases):
+    """Parameters (id, value...) with their ids."""
+    return [pytest.param(*case[1:], id=case[0]) for case in cases]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Id-mapped mounts (C-MOUNT-31 to C-MOUNT-39)."""
+"""Id-mapped mounts."""
 
 import os
 import pathlib

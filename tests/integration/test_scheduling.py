@@ -262,7 +262,7 @@ def test_unprivileged_caller_is_refused_in_a_user_namespace(bundle):
     ({"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_RECLAIM"]}, "SCHED_FLAG_RECLAIM needs"),
 ])
 def test_invalid_scheduler_is_refused(bundle, value, text):
-    """C-SCHED-01, C-SCHED-03 to C-SCHED-06."""
+    """C-SCHED-01, C-SCHED-03, C-SCHED-04, C-SCHED-05, C-SCHED-06."""
     bundle.process["scheduler"] = value
     bundle.refused_config(text)
 
@@ -416,7 +416,7 @@ STATIC, RELATIVE, BALANCING = 1 << 15, 1 << 14, 1 << 13
 ])
 @requires("numa")
 def test_memory_policy(bundle, policy, mode, nodes, maps):
-    """C-MPOL-01 to C-MPOL-04: get_mempolicy(2) and numa_maps."""
+    """C-MPOL-01, C-MPOL-02, C-MPOL-04: get_mempolicy(2) and numa_maps."""
     bundle.linux["memoryPolicy"] = policy
     bundle.shell("/probe report; head -n 1 /proc/self/numa_maps")
     out = bundle.run_ok()
@@ -472,7 +472,7 @@ def test_nodes_that_are_not_there_are_refused(bundle, nodes):
      "\"MPOL_F_NUMA_BALANCING\" needs"),
 ])
 def test_invalid_memory_policy_is_refused(bundle, policy, text):
-    """C-MPOL-01 to C-MPOL-04."""
+    """C-MPOL-01, C-MPOL-02, C-MPOL-03, C-MPOL-04."""
     bundle.linux["memoryPolicy"] = policy
     bundle.refused_config(text)
 

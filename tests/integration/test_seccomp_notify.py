@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SCMP_ACT_NOTIFY: calls that an agent outside decides about (C-SEC-22 to C-SEC-28)."""
+"""SCMP_ACT_NOTIFY: calls that an agent outside decides about."""
 
 import errno
 import json

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_filter_flags.c - kernel/filter: flags and listener, with kernels of any age
- * wrap: syscall
- *
- * C-SEC-09 to C-SEC-12, C-SEC-22, C-SEC-30, F-13 */
+ * wrap: syscall */
 #include "kernel_util.h"
 
 #include <linux/filter.h>

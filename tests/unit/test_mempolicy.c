@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_mempolicy.c - kernel/mempolicy: C-MPOL-01 to C-MPOL-05, I-10 */
+/* test_mempolicy.c - kernel/mempolicy */
 #include "kernel_util.h"
 
 #include <linux/mempolicy.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_sched.c - kernel/sched: C-SCHED-01 to C-SCHED-11, C-PROC-17, C-CPU-15, C-PERS-01, I-10 */
+/* test_sched.c - kernel/sched: C-SCHED, C-PROC-17, C-CPU-15, C-PERS-01, I-10 */
 #include "kernel_util.h"
 
 #include <linux/ioprio.h>

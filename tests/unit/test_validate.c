@@ -525,7 +525,7 @@ static void seccomp_rules_hold(void **state)
 	check_verdicts(cases, ARRAY_LEN(cases));
 }
 
-/* C-MOUNT-31 to C-MOUNT-37 */
+/* C-MOUNT-32, C-MOUNT-35, C-MOUNT-36; others below */
 static void id_mapped_mounts_have_what_they_need(void **state)
 {
 	static const struct verdict_case cases[] = {
@@ -582,7 +582,7 @@ static void id_mapped_mounts_have_what_they_need(void **state)
 	}
 }
 
-/* C-NETDEV-01 to C-NETDEV-04, C-NETDEV-09; S-12 */
+/* C-NETDEV-02, C-NETDEV-04, C-NETDEV-09, S-12 */
 static void names_of_network_devices_are_the_kernels(void **state)
 {
 	static const struct verdict_case cases[] = {

@@ -9,7 +9,7 @@
 #define NODES		 ",\"nodes\":\"0\""
 #define FLAGS(list)	 ",\"flags\":[" list "]"
 
-/* C-SCHED-01 to C-SCHED-04 */
+/* C-SCHED-01, C-SCHED-02, C-SCHED-03, C-SCHED-04 */
 static void policies_take_what_belongs_to_them(void **state)
 {
 	static const struct verdict_case cases[] = {
