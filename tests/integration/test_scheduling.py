@@ -196,7 +196,7 @@ def test_kept_policy(bundle):
 
 @pytest.mark.parametrize("flag", ["SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_UTIL_CLAMP_MAX"])
 def test_clamps_are_applied_or_refused_with_the_reason(bundle, flag):
-    """C-SCHED-06."""
+    """C-SCHED-06, X-33."""
     bundle.process["scheduler"] = {"policy": "SCHED_OTHER", "flags": [flag]}
     result = bundle.run()
     if result.code != 0:
@@ -207,7 +207,7 @@ def test_clamps_are_applied_or_refused_with_the_reason(bundle, flag):
 
 
 def test_policy_that_no_kernel_has_is_refused(bundle):
-    """C-SCHED-02."""
+    """C-SCHED-02, X-33."""
     bundle.process["scheduler"] = {"policy": "SCHED_ISO"}
     bundle.refused_config("process.scheduler", "SCHED_ISO (no mainline kernel has this policy)")
 

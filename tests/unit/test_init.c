@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/attr.h"
 #include "container/init.h"
 
 static size_t position(const char *name)
@@ -96,8 +97,8 @@ static void rlimits_come_after_the_hooks(void **state)
 	assert_order("messenger", "rlimits");
 }
 
-/* C-PROC-15, C-PROC-16, S-04: by the host's procfs, which goes with the descriptors; AppArmor's change
- * of profile is restricted by no_new_privs. The session keyring is the first key. */
+/* C-PROC-15, C-PROC-16, S-04: by the host's procfs, which goes with the descriptors; AppArmor's
+ * change of profile is restricted by no_new_privs. The session keyring is the first key. */
 static void labels_are_set_while_the_procfs_is_there(void **state)
 {
 	(void)state;
@@ -131,9 +132,38 @@ static void personality_comes_before_the_filter(void **state)
 	assert_order("personality", "ready");
 }
 
+/* I-18: what a mistake here would cost is written behind each threat of the model. */
+static void last_steps_are_in_the_order_of_the_model(void **state)
+{
+	static const char *const order[] = {
+		"namespaces",
+		"root",
+		"mounts",
+		"pivot root",
+		"sysctl",
+		"protection",
+		"label",
+		"descriptors",
+		"working directory",
+		"bounding set",
+		"user",
+		"capabilities",
+		"no new privileges",
+		"ready",
+		"startContainer",
+		"seccomp",
+		"exec",
+	};
+	(void)state;
+
+	for (size_t i = 1; i < ARRAY_LEN(order); i++)
+		assert_order(order[i - 1], order[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(last_steps_are_in_the_order_of_the_model),
 		cmocka_unit_test(seccomp_is_loaded_right_before_exec),
 		cmocka_unit_test(masks_come_after_sysctl),
 		cmocka_unit_test(bounding_set_drops_before_the_user_changes),

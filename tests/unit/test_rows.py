@@ -62,8 +62,9 @@ def test_citations_of_unit_programs(tree):
     test = "static void does_it(void **state)\n{\n\t(void)state;\n}\n"
     helper = f"/* {TWO} */\nstatic int helper(void)\n{{\n}}\n\n"
     assert missing(tree, c=header + helper + f"/* {ONE}:\n * why */\n" + test) == [TWO]
-    table = f"static const struct row table[] = {{\n\t/* {ONE} */\n\t{{ 1 }},\n}};\n\n"
-    assert missing(tree, c=header + table + test) == [TWO]
+    for start in ("static const struct row table[] = {", "static const struct {\n\tint a;\n} t[] = {"):
+        table = f"{start}\n\t/* {ONE} */\n\t{{ 1 }},\n}};\n\n"
+        assert missing(tree, c=header + table + test) == [TWO]
     assert missing(tree, c=header + test.replace("(void)state;", f"/* {ONE} */")) == [TWO]
 
 
