@@ -89,7 +89,7 @@ static const struct row {
 	{ "\"cpu\":{\"shares\":512}", "cpu.weight=59" },
 	{ "\"cpu\":{\"shares\":2}", "cpu.weight=1" },
 	{ "\"cpu\":{\"shares\":4294967298}", "cpu.weight=10000" },
-	/* C-CPU-04 to -07 */
+	/* C-CPU-04, C-CPU-05, C-CPU-06, C-CPU-07 */
 	{ "\"cpu\":{\"quota\":50000,\"period\":100000}", "cpu.max=50000 100000" },
 	{ "\"cpu\":{\"quota\":50000}", "cpu.max=50000" },
 	{ "\"cpu\":{\"quota\":-1}", "cpu.max=max?" },
@@ -110,7 +110,7 @@ static const struct row {
 	/* C-CPU-10: asks for nothing */
 	{ "\"cpu\":{\"realtimeRuntime\":0,\"realtimePeriod\":0}", "" },
 
-	/* C-PIDS-01, -02, -04 */
+	/* C-PIDS-01, C-PIDS-02, X-09 */
 	{ "\"pids\":{\"limit\":50}", "pids.max=50" },
 	{ "\"pids\":{\"limit\":0}", "pids.max=0" },
 	{ "\"pids\":{\"limit\":-1}", "pids.max=max?" },
@@ -278,7 +278,7 @@ static void weight_has_the_known_values(void **state)
 
 /* ---- path, owner ---------------------------------------------------------------------------- */
 
-/* C-CGP-01 to -03, -05, X-26 */
+/* C-CGP-01, C-CGP-02, C-CGP-03, C-CGP-05 */
 static void paths_count_from_the_root(void **state)
 {
 	static const struct {

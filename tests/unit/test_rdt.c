@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rdt.c - kernel/rdt: C-RDT-01 to C-RDT-13
+/* test_rdt.c - kernel/rdt
  *
  * No machine for tests has resctrl, so a directory plays its part. What the kernel does by itself
  * is done by the functions that stand in for the system calls: a new directory is born with its

@@ -623,7 +623,7 @@ static void names_of_network_devices_are_the_kernels(void **state)
 	check_verdicts(cases, ARRAY_LEN(cases));
 }
 
-/* C-RDT-04, C-RDT-08 to C-RDT-10, C-RDT-14 */
+/* C-RDT-04, C-RDT-08, C-RDT-09, C-RDT-10, C-RDT-14 */
 static void resctrl_names_and_schemas_are_checked(void **state)
 {
 	static const struct verdict_case cases[] = {
@@ -671,7 +671,7 @@ static void resctrl_names_and_schemas_are_checked(void **state)
 		str_starts(verdict(IN_LINUX, str_text(&more)), "linux.intelRdt.closID: expected"));
 }
 
-/* C-IO-01 to -03, C-HUGE-01, C-RDMA-01 */
+/* C-IO-01, C-IO-02, C-IO-03, C-HUGE-01, C-RDMA-01 */
 static void devices_of_resources_are_checked(void **state)
 {
 	static const struct verdict_case cases[] = {
