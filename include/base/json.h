@@ -64,7 +64,7 @@ const struct json_node *json_member(const struct json_doc *doc, const struct jso
 
 /* Offset of what a message about PATH, "mounts[3].options", is about: AT when that lies within the
  * value at PATH (or is its key), else the deepest value on the way to PATH that the document has.
- */
+ * Without nodes AT is all that is known. */
 uint32_t json_locate(const struct json_doc *doc, const char *path, uint32_t at);
 
 /* Line and column, both from 1, of byte offset AT (columns count bytes). */

@@ -250,6 +250,7 @@ static void messages_are_about_the_deepest_value_of_their_path(void **state)
 	(void)state;
 
 	assert_int_equal(json_parse(&doc, "t", text, strlen(text), &arena, &err), 0);
+	assert_int_equal(json_locate(&(struct json_doc){ 0 }, "a", 7), 7);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uint32_t found = json_locate(&doc, cases[i].path, cases[i].at);
 		if (found != cases[i].found)
