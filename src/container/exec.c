@@ -2,6 +2,7 @@
 /* exec: a further process under the policy of the first one (I-20); exec-internal.h has the idea */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -161,7 +162,7 @@ static int equip(struct execution *e, struct err *err)
 		return -1;
 	(void)!proc_reap(&e->helper);
 	proc_done(&e->helper);
-	return 0;
+	return sync_send(e->sync, SYNC_GO, -1, err);
 }
 
 /* ---- the process's messages -------------------------------------------------------------------
@@ -191,6 +192,8 @@ static int follow_setup(struct execution *e, struct err *err)
 		may_console = false;
 		if (caller_take_console(&e->plan, fd_take(&master), &e->master, err) < 0)
 			return -1;
+		if (e->master >= 0)
+			tty_copy_size(STDIN_FILENO, e->master); /* before the program asks */
 	}
 }
 
@@ -219,28 +222,44 @@ static int launch(struct execution *e, struct err *err)
 /* ---- begin, end -------------------------------------------------------------------------------
  */
 
-static void end_process(struct proc *p)
+/* Returns the signal that had ended the process before we did, or 0. */
+static int end_process(struct proc *p)
 {
 	if (p->pidfd < 0)
-		return;
+		return 0;
+	bool ended = proc_wait_end(p, 0) == 1;
 	(void)!proc_signal(p, SIGKILL);
-	(void)!proc_reap(p);
+	int code = proc_reap(p);
 	proc_done(p);
+	return ended && code > 128 ? code - 128 : 0;
+}
+
+#define DEATH_WAIT_MS 1000 /* for the first process, when somebody kills all of the container */
+
+/* Whatever the kernel said: clones into a pid namespace that has ended are "out of memory", and a
+ * process that was killed on the way just ends. */
+static void explain(const struct execution *e, int sig, struct err *err)
+{
+	if (err->kind != ERR_SYSTEM || e->opened.proc.pidfd < 0)
+		return;
+	if (proc_wait_end(&e->opened.proc, sig ? DEATH_WAIT_MS : 0) != 0)
+		err_set(err, ERR_STATE, "%s", TEXT_EXEC_STOPPED);
+	else if (sig)
+		err_set(err, ERR_SYSTEM, "the process was killed by signal %d (%s) during set-up%s",
+			sig, strsignal(sig),
+			sig == SIGKILL ? "; is the container's memory limit reached?" : "");
 }
 
 static void undo(struct execution *e, struct err *err)
 {
-	struct err gone = ERR_INIT;
+	int sig = end_process(&e->helper);
 
-	end_process(&e->helper);
-	end_process(&e->proc);
+	if (e->proc.pidfd >= 0)
+		sig = end_process(&e->proc);
 	/* conmon takes an existing pid file as success (engine-contracts 4). */
 	if (e->pid_file_written)
 		(void)unlink(e->options->shared.pid_file);
-	/* Whatever the kernel said: clones into a pid namespace that has ended are "out of memory",
-	 * a process that was killed on the way just ends. */
-	if (err->kind == ERR_SYSTEM && e->opened.proc.pidfd >= 0 && check_alive(e, &gone) < 0)
-		*err = gone;
+	explain(e, sig, err);
 }
 
 static void done(struct execution *e)
@@ -275,12 +294,10 @@ static int wait_foreground(struct relay *r, struct execution *e, int *ret_code, 
 
 	e->proc = (struct proc)PROC_INIT;
 	r->master = fd_take(&e->master);
-	if (r->master >= 0)
-		tty_copy_size(STDIN_FILENO, r->master);
 	done(e); /* nothing of the container stays busy while the program runs */
 	if (relay_run(r, &p, false, ret_code, err) == 0)
 		return 0;
-	end_process(&p);
+	(void)end_process(&p);
 	return -1;
 }
 

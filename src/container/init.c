@@ -447,7 +447,8 @@ int init_exec_main(struct init *in)
 	/* The runtime may have died since the helper set its own: then the next message fails. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		(void)err_sys(&err, "set the parent death signal");
-	else if (walk_all(exec_walk, ARRAY_LEN(exec_walk), in, &err) == 0)
+	else if (sync_expect(in->sync, SYNC_GO, &err) == 0 &&
+		 walk_all(exec_walk, ARRAY_LEN(exec_walk), in, &err) == 0)
 		(void)err_set(&err, ERR_BUG, "execve returned without a failure");
 	return end(in, &err);
 }
