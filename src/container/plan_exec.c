@@ -109,13 +109,25 @@ static int open_root(struct plan *p, pid_t pid, struct err *err)
 	return 0;
 }
 
-static int find_target(struct plan *p, const struct proc *first, struct err *err)
+/* What waits for `start` is undumpable (I-14). The kernel then asks for rights where the runtime
+ * was executed, and the owner of the container's user namespace has them only inside of that. */
+static int fail_closed(const struct opened *o, struct err *err)
 {
+	if (err->sys != EACCES || o->status != STATUS_CREATED)
+		return -1;
+	return err_set(err, ERR_STATE,
+		       "cannot exec before start without root's rights on the host: the waiting "
+		       "process is closed to everybody else");
+}
+
+static int find_target(struct plan *p, const struct opened *o, struct err *err)
+{
+	const struct proc *first = &o->proc;
 	bool foreign;
 
 	for (int i = 0; i < OCI_NS_COUNT; i++) {
 		if (is_foreign(p->procfd, first->pid, (enum oci_ns)i, &foreign, err) < 0)
-			return -1;
+			return fail_closed(o, err);
 		if (foreign)
 			p->target.ns_flags |= ns_flag((enum oci_ns)i);
 	}
@@ -132,7 +144,7 @@ static int build(struct plan *p, const struct exec_options *o, const struct open
 {
 	if (load_process(o, opened, p, err) < 0 || check_terminal(p, err) < 0 ||
 	    procfs_open(&p->procfd, err) < 0 || plan_read_ignored(p, err) < 0 ||
-	    plan_build_env(p, err) < 0 || find_target(p, &opened->proc, err) < 0)
+	    plan_build_env(p, err) < 0 || find_target(p, opened, err) < 0)
 		return -1;
 	/* For a relative listenerPath; the bundle may be gone. */
 	p->bundlefd = open(p->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
