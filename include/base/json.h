@@ -47,6 +47,8 @@ struct json_doc {
 	const char *name; /* for messages: "config.json"; NULL: they have no position */
 	const char *text; /* the document itself, kept for line and column */
 	size_t len;
+	uint32_t base;    /* position of its first byte; see json_parse_from() */
+	const char *root; /* path of what the document is ("process"), NULL: the whole; for places */
 	struct json_node *nodes;
 	uint32_t n_nodes;
 };
@@ -55,6 +57,11 @@ struct json_doc {
  * ARENA. A syntax error is reported as NAME:LINE:COL: text. */
 int json_parse(struct json_doc *doc, const char *name, const char *text, size_t len,
 	       struct arena *arena, struct err *err) MUST_CHECK;
+
+/* The same, with positions that begin at BASE instead of 0: where two documents share one tree, a
+ * position tells in which of them it is. BASE is at most JSON_MAX_BYTES. */
+int json_parse_from(struct json_doc *doc, uint32_t base, const char *name, const char *text,
+		    size_t len, struct arena *arena, struct err *err) MUST_CHECK;
 
 /* First child of NODE, or NULL; next sibling, or NULL; member KEY of an object, or NULL. */
 const struct json_node *json_first(const struct json_doc *doc, const struct json_node *node);

@@ -40,6 +40,12 @@ void str_add_now(struct str *b);
 const char *str_text(const struct str *b) MUST_CHECK;
 void str_done(struct str *b);
 
+/* A list of strings that belong to somebody else. */
+struct str_list {
+	const char **v;
+	size_t n;
+};
+
 /* Full-match decimal integers: no sign (except '-' for i64), no blanks, no leading '+', no empty
  * string, no value outside the type. Leading zeroes are accepted only as the number "0" itself.
  * Return 0 or -1 and leave *ret alone on failure. */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -64,7 +65,8 @@ struct cli {
 	bool version;
 
 	/* options of the commands */
-	struct create_options create;
+	struct create_options create; /* exec: those that it shares with create */
+	struct exec_options exec;
 	const char *new_id; /* --id */
 	bool all, force, quiet, rootless_spec;
 	int format;            /* enum list_format, -1: not given */
@@ -78,11 +80,13 @@ struct cli {
 
 	/* results */
 	const char *id; /* as soon as it is known: for the prefix of messages */
-	int exit_code;  /* of the program that `run` waited for */
+	int exit_code;  /* of the program that `run` or `exec` waited for */
+	int fail_code;  /* exit status of a failure of ours (D-06) */
+	struct arena arena;
 	struct str out; /* goes to stdout when the command succeeds */
 };
 /* clang-format off */
-#define CLI_INIT { .log_level = -1, .format = -1, .out = STR_INIT }
+#define CLI_INIT { .log_level = -1, .format = -1, .fail_code = 1, .arena = ARENA_INIT, .out = STR_INIT }
 /* clang-format on */
 
 struct command {
@@ -96,6 +100,7 @@ struct command {
 	bool stop_at_operand;  /* no options behind the first operand */
 	bool log_optional;     /* works even if --log cannot be opened */
 	bool enters_container; /* a process of ours will be inside: base/self.h */
+	int fail_code;         /* 0: the usual one */
 	int (*run)(struct cli *c, struct err *err);
 };
 
@@ -105,8 +110,8 @@ struct command {
 /* clang-format on */
 
 extern const struct command command_create, command_run, command_start, command_state, command_kill,
-	command_delete, command_list, command_ps, command_spec, command_features, command_pause,
-	command_resume, command_update;
+	command_exec, command_delete, command_list, command_ps, command_spec, command_features,
+	command_pause, command_resume, command_update;
 
 /* All of them in the order of the help text, ended by NULL; and the global options. */
 extern const struct command *const cli_commands[];

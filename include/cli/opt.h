@@ -3,13 +3,15 @@
  *
  * Accepted forms (cli-reference 1): --name value, --name=value, -name value (go-runc sends
  * "-no-subreaper"), clusters of short flags, -x value, -xvalue, and --flag=true|false. The last one
- * of a repeated option wins; "--" ends the options. Values point into argv: they live as long as
- * the program. Parsing has no side effect but on the caller's struct and the order of argv. */
+ * of a repeated option wins, except in lists; "--" ends the options. Values point into argv: they
+ * live as long as the program. Parsing has no side effect but on the caller's struct and the order
+ * of argv. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -19,6 +21,7 @@ enum opt_type {
 	OPT_STRING, /* const char *; the empty string is refused */
 	OPT_NUMBER, /* unsigned, 0 to OPT_NUMBER_MAX */
 	OPT_CHOICE, /* int: index into choices */
+	OPT_LIST,   /* struct str_list: every one of a repeated option; none is empty */
 	OPT_HELP,   /* no member: parsing ends */
 };
 
@@ -42,6 +45,7 @@ struct opt_scan {
 		*global; /* for a message only: options that belong before the command, or NULL */
 	bool stop_at_operand; /* the first operand ends the options; else they may follow it */
 	void *base;           /* the caller's struct */
+	struct arena *arena;  /* for the arrays of OPT_LIST; NULL where there is none */
 	char **argv;          /* words without the program's name; afterwards the operands */
 	size_t argc;
 };

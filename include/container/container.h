@@ -30,6 +30,21 @@ struct create_options {
 	bool detach, keep, no_subreaper;
 };
 
+/* A further process: either PROCESS_FILE, or ARGS and what is changed of the container's own
+ * process (C-PROC-18). */
+struct exec_options {
+	struct create_options shared; /* id, sockets, pid_file, descriptors, detach */
+	bool ignore_paused;
+	const char *process_file; /* NULL: none; else relative to the caller's directory (D-25) */
+	const char *cgroup;       /* NULL: the container's; else one below it */
+	struct str_list args;
+	bool terminal;
+	const char *cwd, *user;                             /* NULL: the config's */
+	const char *process_label, *apparmor;               /* NULL: the config's */
+	struct str_list env, additional_gids, capabilities; /* added to the config's */
+	bool no_new_privileges;                             /* never taken away */
+};
+
 /* Steps 1-10 of the architecture: afterwards the container is `created`, or nothing is left. */
 int container_create(int rootfd, const struct create_options *o, struct err *err) MUST_CHECK;
 
@@ -41,6 +56,11 @@ int container_start(int rootfd, const char *id, struct err *err) MUST_CHECK;
  * signal; 0 with detach. */
 int container_run(int rootfd, const struct create_options *o, int *ret_code,
 		  struct err *err) MUST_CHECK;
+
+/* Runs a further process under the policy of the first one (I-20). *ret_code: as container_run().
+ * The container is left as it was by every failure. */
+int container_exec(int rootfd, const struct exec_options *o, int *ret_code,
+		   struct err *err) MUST_CHECK;
 
 #define KILL_STOP_SIGNAL (-1) /* what the image's stopSignal annotation says, else TERM */
 

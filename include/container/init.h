@@ -51,5 +51,14 @@ int init_main(void *arg);
 bool init_has_priorities(const struct oci_config *c);
 int init_set_priorities(const struct oci_config *c, pid_t pid, struct err *err) MUST_CHECK;
 
+/* exec, in the helper that stays outside of the container's pid namespace: joins everything else.
+ * IN->plan->target says what. */
+int init_join(struct init *in, struct err *err) MUST_CHECK;
+
+/* exec, in the process that the helper has cloned: from there to execve. Returns the exit status
+ * after a failure, which was sent to IN->sync. */
+int init_exec_main(struct init *in) MUST_CHECK;
+
 /* For tests: the steps of the three tables in their order, names ended by NULL. */
 const char *const *init_step_names(void);
+const char *const *exec_step_names(void);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/attr.h"
@@ -22,6 +23,16 @@
 #include "kernel/rootfs.h"
 #include "oci/config.h"
 
+/* sd_listen_fds(3) compares LISTEN_PID with getpid(2), which only the child knows. */
+#define LISTEN_PID_SIZE (sizeof("LISTEN_PID=") + 3 * sizeof(pid_t))
+
+/* exec: the container that the process goes to. */
+struct plan_target {
+	int pidfd; /* lent: its first process, whose identity was checked (I-20) */
+	int root;  /* owned: its root directory where the mount namespace is not its own, or -1 */
+	int ns_flags; /* CLONE_NEW* of its namespaces, without those that the runtime is in too */
+};
+
 struct plan {
 	struct arena arena;
 	struct oci_config *config;            /* owned; const for everybody else */
@@ -34,7 +45,8 @@ struct plan {
 	int console_socket; /* owned: connected, or -1 */
 	int pidfd_socket;   /* owned: connected, or -1 */
 	struct ns_plan ns;
-	bool user_ns; /* the container has its own user namespace, new or joined */
+	struct plan_target target; /* exec only */
+	bool user_ns;              /* the container has its own user namespace, new or joined */
 	struct rootfs_plan rootfs;
 	struct cgroup_plan cgroup;
 	struct rdt_plan rdt;
@@ -43,6 +55,7 @@ struct plan {
 	const char **env; /* final environment except HOME; env[n_env] and one more are free */
 	size_t n_env;
 	bool has_home;
+	char *listen_pid;  /* in env with LISTEN_FDS: room for the pid that the child has */
 	unsigned keep_fds; /* descriptors 3 … 2+n belong to the program */
 	uint64_t ignored;  /* signals that the caller ignores: reset for the program (I-21) */
 };

@@ -27,5 +27,10 @@
 int spawn_container(const struct plan *p, int cgroupfd, int sync_parent, int sync_child,
 		    int (*fn)(void *), void *arg, struct proc *ret, struct err *err) MUST_CHECK;
 
+/* Takes the pidfd of the process that a helper has cloned as its sibling, ours: CHILD, or the
+ * helper's failure. */
+int spawn_take_child(const struct plan *p, int sync_parent, struct proc *ret,
+		     struct err *err) MUST_CHECK;
+
 /* The child's part of joining: everything that spawn_container() left to it. */
 int spawn_join_rest(const struct plan *p, struct err *err) MUST_CHECK;

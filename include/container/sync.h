@@ -19,6 +19,15 @@
  * up
  *     |<---- FAILED + failure ----|   any time; end of file without it = died
  *
+ * `exec` has two children, one after the other, at the same end (src/container/exec-internal.h).
+ * The second one waits too, so that nothing it says comes before CHILD: parent helper, then the
+ * process
+ *     |----- GO ----------------->|   helper: limits are written
+ *     |<---- CHILD + pidfd -------|   helper: has joined and cloned, and ends
+ *     |----- GO ----------------->|   process; from here on as above, CONSOLE and READY
+ *     |----- COMMIT ------------->|   the pid file is written
+ *     |<---- LAUNCH --------------|   as on the start socket
+ *
  * The start socket (store.h) speaks the same language with the process that runs `start`:
  *     |----- AGENT + socket ----->|   only with SCMP_ACT_NOTIFY (container/notify.h)
  *     |----- PAYLOAD + file ----->|

@@ -17,6 +17,9 @@
 #define TEXT_START_RUNNING    "cannot start an already running container"
 #define TEXT_START_STOPPED    "cannot start a container that has stopped"
 #define TEXT_START_PAUSED     "cannot start a container in the paused state"
+/* runc's words for exec; CRI-O looks for the second half of the first one. */
+#define TEXT_EXEC_STOPPED     "cannot exec in a stopped container (container not running)"
+#define TEXT_EXEC_PAUSED      "cannot exec in a paused container (use --ignore-paused to override)"
 #define TEXT_DELETE_BUSY      "cannot delete container %s that is not stopped: %s"
 /* docker, dockerd, podman: exit codes 127 and 126. */
 #define TEXT_EXEC_NOT_IN_PATH "exec: \"%s\": executable file not found in $PATH"

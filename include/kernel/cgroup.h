@@ -102,6 +102,17 @@ int cgroup_apply(const struct cgroup *cg, const struct cgroup_plan *p, struct er
 int cgroup_open(const struct cgroup_hierarchy *h, const char *path, uint64_t ino, bool created,
 		struct cgroup *ret, struct err *err) MUST_CHECK;
 
+/* exec --cgroup: opens PATH, an existing sub-cgroup ("/" is CG itself), as *ret. A ".." in it, or
+ * the "controllers:path" of cgroup v1, is refused (S-30). */
+int cgroup_open_sub(const struct cgroup *cg, const char *path, struct cgroup *ret,
+		    struct err *err) MUST_CHECK;
+
+/* Where process PID of the container is now: CG itself or one below it. A cgroup that passes
+ * domain controllers on to its children takes no processes of its own ("no internal processes"),
+ * and a program such as systemd has moved on to a leaf. PROCFD is a trusted procfs. */
+int cgroup_open_leaf(const struct cgroup *cg, int procfd, pid_t pid, struct cgroup *ret,
+		     struct err *err) MUST_CHECK;
+
 /* "frozen 1" in cgroup.events. */
 int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *err) MUST_CHECK;
 

@@ -339,6 +339,8 @@ struct oci_config {
 	struct json_doc
 		doc; /* text kept: it is what `create` saves, and line:column come from it */
 	bool resources_only; /* of config_parse_resources(): all but linux_.resources is empty */
+	struct json_doc
+		process_doc; /* where `process` came from, if not from doc: config_load_process() */
 	const char *oci_version;
 	uint32_t oci_version_at;
 	bool has_root;
@@ -371,6 +373,17 @@ int config_parse(const char *name, const char *text, size_t len, bool validate,
  * config_free(). */
 int config_parse_resources(const char *name, const char *text, size_t len, struct oci_config **ret,
 			   struct err *err) MUST_CHECK;
+
+/* The copy that `create` saved below DIRFD: parsed, not validated again. */
+int config_load_saved(int dirfd, const char *name, struct oci_config **ret,
+		      struct err *err) MUST_CHECK;
+
+/* exec --process: reads NAME, relative to the caller's directory, as the process object of C (which
+ * is not const yet) and validates it. What describes the program (args, env, cwd, user, terminal)
+ * is FILE's alone; a restriction that FILE does not mention (capabilities, noNewPrivileges,
+ * rlimits, labels, scheduling, oomScoreAdj) stays that of the container (C-PROC-18, I-20).
+ * Positions of both documents go on working. */
+int config_load_process(const char *name, struct oci_config *c, struct err *err) MUST_CHECK;
 
 void config_free(struct oci_config **c);
 #define AUTO_CONFIG AUTO(config_free) struct oci_config *

@@ -14,3 +14,6 @@ void config_validate(struct json_decoder *d, const struct oci_config *c);
 
 /* Only the rules of linux.resources: for a document of `update` (config_parse_resources). */
 void config_validate_resources(struct json_decoder *d, const struct oci_config *c);
+
+/* The rules that look at `process`, for one that came from elsewhere. */
+void config_validate_process(struct json_decoder *d, const struct oci_config *c);

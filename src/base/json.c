@@ -96,7 +96,8 @@ static void reserve_free(void *ctx, void *ptr)
 void json_position(const struct json_doc *doc, uint32_t at, unsigned *ret_line, unsigned *ret_col)
 {
 	const char *p = doc->text;
-	const char *end = doc->text + (at < doc->len ? at : doc->len);
+	size_t place = at > doc->base ? at - doc->base : 0;
+	const char *end = doc->text + (place < doc->len ? place : doc->len);
 	const char *nl;
 	unsigned line = 1;
 
@@ -112,7 +113,7 @@ static int parse_fail(struct parse *p, size_t at, const char *what)
 {
 	unsigned line, col;
 
-	json_position(p->doc, (uint32_t)at, &line, &col);
+	json_position(p->doc, p->doc->base + (uint32_t)at, &line, &col);
 	p->failed = true;
 	(void)err_set(p->err, ERR_CONFIG, "%s:%u:%u: %s", p->doc->name, line, col, what);
 	return 0;
@@ -251,7 +252,7 @@ static int add(struct parse *p, enum json_type type, size_t at, struct json_node
 	uint32_t i = p->n_nodes++;
 	struct json_node *n = &p->nodes[i];
 	n->type = (uint8_t)type;
-	n->at = (uint32_t)at;
+	n->at = p->doc->base + (uint32_t)at;
 	if (p->depth > 0) {
 		uint32_t *last = &p->last[p->depth - 1];
 		struct json_node *parent = &p->nodes[p->open[p->depth - 1]];
@@ -357,7 +358,7 @@ static int on_key(void *ctx, const unsigned char *text, size_t len)
 	if (!token(p, &at) || !check_literal(p, at + 1, p->end - 1))
 		return 0;
 	p->key = pool_add(p, (const char *)text, len);
-	p->key_at = (uint32_t)at;
+	p->key_at = p->doc->base + (uint32_t)at;
 	return 1;
 }
 
@@ -537,7 +538,13 @@ static int parse_text(struct parse *p, struct arena *arena)
 int json_parse(struct json_doc *doc, const char *name, const char *text, size_t len,
 	       struct arena *arena, struct err *err)
 {
-	*doc = (struct json_doc){ .name = name, .text = text, .len = len };
+	return json_parse_from(doc, 0, name, text, len, arena, err);
+}
+
+int json_parse_from(struct json_doc *doc, uint32_t base, const char *name, const char *text,
+		    size_t len, struct arena *arena, struct err *err)
+{
+	*doc = (struct json_doc){ .name = name, .text = text, .len = len, .base = base };
 	struct parse p = { .doc = doc, .err = err };
 
 	if (len > JSON_MAX_BYTES)

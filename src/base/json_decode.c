@@ -189,9 +189,12 @@ uint32_t json_locate(const struct json_doc *doc, const char *path, uint32_t at)
 {
 	const struct json_node *node = doc->nodes, *child;
 	uint32_t end = UINT32_MAX;
+	size_t len = doc->root ? strlen(doc->root) : 0;
 
 	if (doc->n_nodes == 0)
 		return at;
+	if (len > 0 && strncmp(path, doc->root, len) == 0 && strchr(".", path[len]))
+		path += len + (path[len] == '.');
 	while (*path && (child = *path == '[' ? follow_index(doc, node, &path)
 					      : follow_key(doc, node, &path))) {
 		const struct json_node *next = json_next(doc, child);

@@ -46,15 +46,13 @@ const struct opt cli_global_options[] = {
 /* clang-format on */
 
 const struct command *const cli_commands[] = {
-	&command_create,   &command_start, &command_run,    &command_state,
-	&command_kill,     &command_pause, &command_resume, &command_update,
-	&command_delete,   &command_list,  &command_ps,     &command_spec,
-	&command_features, NULL,
+	&command_create, &command_start, &command_run,    &command_exec,     &command_state,
+	&command_kill,   &command_pause, &command_resume, &command_update,   &command_delete,
+	&command_list,   &command_ps,    &command_spec,   &command_features, NULL,
 };
 
 /* Other runtimes have these. Without this list a user would be asked whether he meant `spec`. */
 static const char *const missing_commands[] = {
-	"exec",
 	"events",
 	"checkpoint",
 	"restore",
@@ -151,6 +149,9 @@ static int parse_command(struct cli *c, const struct command *cmd, struct opt_sc
 	s->table = cmd->opts;
 	s->global = cli_global_options;
 	s->stop_at_operand = cmd->stop_at_operand;
+	s->arena = &c->arena;
+	if (cmd->fail_code)
+		c->fail_code = cmd->fail_code;
 	int r = opt_parse(s, err);
 	if (r == 0)
 		r = check_operands(cmd, s, err);

@@ -135,23 +135,6 @@ static int work(struct cli *c, int argc, char **argv, struct err *err)
 	return print_output(c, err);
 }
 
-static int exit_status(enum err_kind kind)
-{
-	switch (kind) {
-	case ERR_NONE:
-		return 0;
-	case ERR_USAGE:
-	case ERR_CONFIG:
-	case ERR_STATE:
-	case ERR_SYSTEM:
-	case ERR_HOOK:
-	case ERR_BUG:
-		break;
-	}
-
-	return 1; /* D-06 */
-}
-
 int main(int argc, char **argv)
 {
 	struct cli c = CLI_INIT;
@@ -159,10 +142,10 @@ int main(int argc, char **argv)
 
 	if (work(&c, argc, argv, &err) < 0) {
 		log_error(&err);
-		str_done(&c.out);
-		return exit_status((enum err_kind)err.kind);
+		c.exit_code = c.fail_code;
 	}
 	str_done(&c.out);
+	arena_done(&c.arena);
 
 	return c.exit_code;
 }

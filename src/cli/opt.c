@@ -88,24 +88,46 @@ static int set_choice(const struct word *w, int *out, struct err *err)
 		       w->value);
 }
 
-/* Stores the value of an option in BASE. Returns 0, 1 for help, -1. */
-static int set(const struct word *w, void *base, struct err *err)
+static int fail_empty(const struct word *w, struct err *err)
 {
-	void *out = (char *)base + w->opt->offset;
+	return err_set(err, ERR_USAGE, "option '%.*s': the value is empty", (int)w->written_len,
+		       w->written);
+}
+
+/* There are not more values than words. */
+static int add_to_list(const struct word *w, const struct opt_scan *s, struct str_list *list,
+		       struct err *err)
+{
+	if (w->value[0] == '\0')
+		return fail_empty(w, err);
+	if (!list->v)
+		list->v = ARENA_NEW(s->arena, const char *, s->argc);
+	if (!list->v)
+		return err_oom(err);
+	list->v[list->n++] = w->value;
+
+	return 0;
+}
+
+/* Stores the value of an option in the caller's struct. Returns 0, 1 for help, -1. */
+static int set(const struct word *w, const struct opt_scan *s, struct err *err)
+{
+	void *out = (char *)s->base + w->opt->offset;
 
 	switch (w->opt->type) {
 	case OPT_FLAG:
 		return set_flag(w, out, err);
 	case OPT_STRING:
 		if (w->value[0] == '\0')
-			return err_set(err, ERR_USAGE, "option '%.*s': the value is empty",
-				       (int)w->written_len, w->written);
+			return fail_empty(w, err);
 		*(const char **)out = w->value;
 		return 0;
 	case OPT_NUMBER:
 		return set_number(w, out, err);
 	case OPT_CHOICE:
 		return set_choice(w, out, err);
+	case OPT_LIST:
+		return add_to_list(w, s, out, err);
 	case OPT_HELP:
 		return 1;
 	}
@@ -150,7 +172,7 @@ static int set_with_next(struct word *w, struct opt_scan *s, size_t *i, struct e
 		w->value = s->argv[++*i];
 	}
 
-	return set(w, s->base, err);
+	return set(w, s, err);
 }
 
 /* "-abc": flags a and b, then c, which may take the rest or the next word as its value. */
@@ -175,7 +197,7 @@ static int parse_cluster(struct opt_scan *s, size_t *i, struct err *err)
 			return set_with_next(&w, s, i, err);
 		}
 
-		int r = set(&w, s->base, err);
+		int r = set(&w, s, err);
 		if (r != 0)
 			return r;
 	}

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "caller-internal.h"
 #include "container/hooks.h"
 #include "container/init.h"
 #include "container/spawn.h"
@@ -168,15 +168,6 @@ static int make_cgroup(struct creation *c, struct err *err)
 	return rootfs_plan_cgroup(&c->plan.rootfs, c->cgroup.fd, err);
 }
 
-/* Processes of the container can read /proc/PID/environ of what we clone; engines keep secrets in
- * ours (CVE-2021-3602, S-36). Nothing below the command line reads the environment. */
-static void wipe_environment(void)
-{
-	for (char **e = environ; e && *e; e++)
-		explicit_bzero(*e, strlen(*e));
-	environ = NULL;
-}
-
 /* The child is born into a pid namespace where others may already be: they must not read our memory
  * or descriptors through /proc (CVE-2016-9962). Only where the maps can still be written: the
  * kernel gives the files of an undumpable process to the initial root (C-UMAP-10). */
@@ -193,7 +184,7 @@ static int spawn(struct creation *c, struct err *err)
 {
 	int pair[2];
 
-	wipe_environment();
+	caller_wipe_environment();
 	if (hide(&c->plan, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -308,18 +299,6 @@ static int run_host_hooks(struct creation *c, struct err *err)
 	return answer(c, SYNC_HOOKS_DONE, err);
 }
 
-static int take_console(struct creation *c, int take_fd, struct err *err)
-{
-	AUTO_FD master = take_fd;
-
-	if (master < 0)
-		return err_set(err, ERR_BUG, "the console message came without a terminal");
-	if (c->plan.console_socket >= 0)
-		return tty_send_master(c->plan.console_socket, master, err);
-	c->master = fd_take(&master);
-	return 0;
-}
-
 /* The child is not yet reaped, so its number is still its own. */
 static int set_priorities(struct creation *c, struct err *err)
 {
@@ -341,7 +320,7 @@ static int handle(struct phase *ph, enum sync_type type, int take_fd, struct err
 			       "message %d from the container's set-up came out of turn", type);
 	ph->allowed &= ~MAY(type);
 	if (type == SYNC_CONSOLE)
-		return take_console(ph->c, fd_take(&fd), err);
+		return caller_take_console(&ph->c->plan, fd_take(&fd), &ph->c->master, err);
 	if (type == SYNC_HOST_HOOKS)
 		return run_host_hooks(ph->c, err);
 	if (type == SYNC_PRIORITIES)
@@ -371,50 +350,17 @@ static int follow_setup(struct creation *c, struct err *err)
 	return 0;
 }
 
-/* ---- results for the caller
- * ------------------------------------------------------------------------ */
-
-/* Decimal, no newline, never seen half written (engine-contracts 4). */
-static int write_pid_file(struct creation *c, struct err *err)
-{
-	const char *path = c->plan.options->pid_file;
-	if (!path)
-		return 0;
-
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	char dir[PATH_MAX], pid[16];
-	int n = snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1,
-			 slash ? path : ".");
-	if (n < 0 || (size_t)n >= sizeof(dir) || !*name)
-		return err_set(err, ERR_USAGE, "--pid-file '%.60s' names no file", path);
-	AUTO_FD dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0)
-		return err_sys(err, "--pid-file: open directory '%s'", dir);
-	int len = snprintf(pid, sizeof(pid), "%d", c->proc.pid);
-	if (file_replace_at(dirfd, name, pid, (size_t)len, 0644, err) < 0)
-		return err_wrap(err, "--pid-file '%s'", path);
-	c->pid_file_written = true;
-	return 0;
-}
-
-static int send_pidfd(const struct creation *c, struct err *err)
-{
-	static const char name[] = "pidfd";
-
-	if (c->plan.pidfd_socket < 0)
-		return 0;
-	if (fd_send(c->plan.pidfd_socket, name, sizeof(name) - 1, &c->proc.pidfd, 1) < 0)
-		return err_sys(err, "send the pidfd to '%s'", c->plan.options->pidfd_socket);
-	return 0;
-}
+/* ---- results for the caller ------------------------------------------------------------------
+ */
 
 static int commit(struct creation *c, struct err *err)
 {
 	c->record.phase = PHASE_CREATED;
-	if (send_pidfd(c, err) < 0 || store_write(&c->store, &c->record, err) < 0 ||
-	    write_pid_file(c, err) < 0)
+	if (caller_send_pidfd(&c->plan, &c->proc, err) < 0 ||
+	    store_write(&c->store, &c->record, err) < 0 ||
+	    caller_write_pid_file(c->plan.options->pid_file, c->proc.pid, err) < 0)
 		return -1;
+	c->pid_file_written = c->plan.options->pid_file;
 	return answer(c, SYNC_COMMIT, err);
 }
 

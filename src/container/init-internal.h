@@ -3,6 +3,7 @@
  *
  * init.c        the three tables and the walk; launch steps
  * init_setup.c  the container around the process
+ * init_join.c   exec: into the container
  * init_user.c   the process itself
  * init_attrs.c  attributes of the process that the kernel's schedulers and security modules read */
 #pragma once
@@ -30,6 +31,15 @@ int step_pivot(struct init *in, struct err *err) MUST_CHECK;
 int step_sysctl(struct init *in, struct err *err) MUST_CHECK;
 int step_protect(struct init *in, struct err *err) MUST_CHECK;
 
+/* Join and enter, src/container/init_join.c */
+int step_close_host(struct init *in, struct err *err) MUST_CHECK;
+int step_join(struct init *in, struct err *err) MUST_CHECK;
+int step_enter_root(struct init *in, struct err *err) MUST_CHECK;
+int step_leave_host(struct init *in, struct err *err) MUST_CHECK;
+int step_open_root(struct init *in, struct err *err) MUST_CHECK;
+int step_exec_affinity(struct init *in, struct err *err) MUST_CHECK;
+int step_exec_console(struct init *in, struct err *err) MUST_CHECK;
+
 /* Process, src/container/init_user.c */
 int step_descriptors(struct init *in, struct err *err) MUST_CHECK;
 int step_stdio(struct init *in, struct err *err) MUST_CHECK;
@@ -49,6 +59,10 @@ int step_affinity(struct init *in, struct err *err) MUST_CHECK;
 int step_priorities(struct init *in, struct err *err) MUST_CHECK;
 int step_memory_policy(struct init *in, struct err *err) MUST_CHECK;
 int step_personality(struct init *in, struct err *err) MUST_CHECK;
+
+/* Closes everything but 0-2, the program's descriptors and KEEP[N], which is sorted on the way; -1
+ * in it means none. */
+int init_close_all_but(const struct plan *p, int *keep, size_t n, struct err *err) MUST_CHECK;
 
 /* Runs hooks inside the container: the state document names the pid as seen there. CWDFD as in
  * hooks_run(). */

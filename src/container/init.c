@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -57,6 +58,21 @@ static bool has_container_hooks(const struct plan *p)
 static bool is_init(const struct plan *p)
 {
 	return !p->exec;
+}
+
+static bool has_target_ns(const struct plan *p)
+{
+	return p->target.ns_flags;
+}
+
+static bool has_target_root(const struct plan *p)
+{
+	return p->target.root >= 0;
+}
+
+static bool wants_agent(const struct plan *p)
+{
+	return p->exec && p->filter.notifies;
 }
 
 static bool has_start_hooks(const struct plan *p)
@@ -165,6 +181,9 @@ static int step_ready(struct init *in, struct err *err)
 	if (sync_send(in->sync, SYNC_READY, -1, err) < 0 ||
 	    sync_expect(in->sync, SYNC_COMMIT, err) < 0)
 		return -1;
+	/* `exec` goes on listening as `start` does for the first process. */
+	if (in->plan->exec)
+		in->start = fd_take(&in->sync);
 	fd_close(&in->sync);
 	return 0;
 }
@@ -182,6 +201,11 @@ static int step_wait(struct init *in, struct err *err)
 	if (in->plan->filter.notifies && notify_receive(in->start, &in->notify, err) < 0)
 		return -1;
 	return sync_expect(in->start, SYNC_GO, err);
+}
+
+static int step_agent(struct init *in, struct err *err)
+{
+	return notify_receive(in->start, &in->notify, err);
 }
 
 static int step_start_hooks(struct init *in, struct err *err)
@@ -220,6 +244,8 @@ static int step_exec(struct init *in, struct err *err)
 	size_t n = p->n_env;
 
 	/* The arrays are this process's own copies since the clone. */
+	if (p->listen_pid)
+		(void)snprintf(p->listen_pid, LISTEN_PID_SIZE, "LISTEN_PID=%d", (int)getpid());
 	if (!p->has_home)
 		p->env[n++] = in->home;
 	p->env[n] = NULL;
@@ -237,6 +263,27 @@ static int step_exec(struct init *in, struct err *err)
  */
 
 /* clang-format off */
+/* exec, in the helper: outside of the container's pid namespace, nothing in there sees it. */
+static const struct step join_steps[] = {
+	{ "key label",          "config.md#process: selinuxLabel; inherited by the process", has_key_label, step_key_label },
+	{ "label",              "apparmorProfile, selinuxLabel; by the host's procfs, inherited", has_label, step_label },
+	{ "host descriptors",   "only the way into the container stays", NULL,              step_close_host     },
+	{ "join",               "all namespaces by one call (I-14)",  has_target_ns,        step_join           },
+	{ "container's root",   "where the mount namespace is not its own", has_target_root, step_enter_root    },
+	{ "user namespace",     "config-linux.md#user-namespace-mappings", wants_user_ns,   step_become_root    },
+	{ "leave the host",     "nothing else is open when the process is born", NULL,      step_leave_host     },
+};
+
+/* exec, in the process that was born inside. */
+static const struct step enter_steps[] = {
+	{ "signals",            "the caller's mask and dispositions stay outside", NULL,    step_signals        },
+	{ "session",            "the caller's terminal stays outside", NULL,                step_session        },
+	{ "keyring",            "the caller's keys stay outside",     wants_keyring,        step_keyring        },
+	{ "root",               "what paths start from",              NULL,                 step_open_root      },
+	{ "affinity",           "config.md#linux-process: execCPUAffinity", NULL,           step_exec_affinity  },
+	{ "console",            "config.md#process: terminal",        wants_tty,            step_exec_console   },
+};
+
 /* Only of the first process: the host is still reachable, by descriptors. */
 static const struct step setup_steps[] = {
 	{ "signals",            "the caller's mask and dispositions stay outside", NULL,    step_signals        },
@@ -263,7 +310,6 @@ static const struct step setup_steps[] = {
 
 /* The process itself: the same for every process of the container (I-20). */
 static const struct step process_steps[] = {
-	{ "label",              "apparmorProfile, selinuxLabel; needs the host's procfs", has_label, step_label },
 	{ "descriptors",        "nothing of the host stays open",     NULL,                 step_descriptors    },
 	{ "standard streams",   "the user may reopen them",           wants_plain_stdio,    step_stdio          },
 	{ "home",               "HOME from the image when unset",     lacks_home,           step_home           },
@@ -281,6 +327,7 @@ static const struct step process_steps[] = {
 
 static const struct step launch_steps[] = {
 	{ "ready",              "create returns here",                NULL,                 step_ready          },
+	{ "agent",              "config-linux.md#seccomp; one connection for each process", wants_agent, step_agent },
 	{ "wait for start",     "runtime.md#start",                   is_init,              step_wait           },
 	{ "startContainer",     "hooks, in the container",            has_start_hooks,      step_start_hooks    },
 	{ "messenger",          "speaks when the filter forbids us to", wants_messenger,    step_messenger      },
@@ -308,16 +355,46 @@ static const struct walk init_walk[] = {
 	WALK(launch_steps),
 };
 
-#define N_INIT_STEPS (ARRAY_LEN(setup_steps) + ARRAY_LEN(process_steps) + ARRAY_LEN(launch_steps))
+static const struct walk join_walk[] = {
+	WALK(join_steps),
+};
+
+static const struct walk exec_walk[] = {
+	WALK(enter_steps),
+	WALK(process_steps),
+	WALK(launch_steps),
+};
+
+/* Appends the names to V, which ends with NULL. */
+static void add_names(const char **v, const struct walk *walks, size_t n_walks)
+{
+	while (*v)
+		v++;
+	for (size_t t = 0; t < n_walks; t++) {
+		for (size_t i = 0; i < walks[t].n; i++)
+			*v++ = walks[t].steps[i].name;
+	}
+}
+
+#define N_SHARED_STEPS (ARRAY_LEN(process_steps) + ARRAY_LEN(launch_steps))
 
 const char *const *init_step_names(void)
 {
-	static const char *names[N_INIT_STEPS + 1];
-	size_t n = 0;
+	static const char *names[ARRAY_LEN(setup_steps) + N_SHARED_STEPS + 1];
 
-	for (size_t t = 0; t < ARRAY_LEN(init_walk); t++) {
-		for (size_t i = 0; i < init_walk[t].n; i++)
-			names[n++] = init_walk[t].steps[i].name;
+	if (!names[0])
+		add_names(names, init_walk, ARRAY_LEN(init_walk));
+	return names;
+}
+
+const char *const *exec_step_names(void)
+{
+	static const char
+		*names[ARRAY_LEN(join_steps) + ARRAY_LEN(enter_steps) + N_SHARED_STEPS + 1];
+
+	if (!names[0]) {
+		add_names(names, join_walk, ARRAY_LEN(join_walk));
+		add_names(names, exec_walk, ARRAY_LEN(exec_walk));
 	}
 	return names;
 }
@@ -340,13 +417,40 @@ static int walk(const struct walk *w, struct init *in, struct err *err)
 	return 0;
 }
 
-static int walk_all(struct init *in, struct err *err)
+static int walk_all(const struct walk *walks, size_t n, struct init *in, struct err *err)
 {
-	for (size_t t = 0; t < ARRAY_LEN(init_walk); t++) {
-		if (walk(&init_walk[t], in, err) < 0)
+	for (size_t t = 0; t < n; t++) {
+		if (walk(&walks[t], in, err) < 0)
 			return -1;
 	}
-	return err_set(err, ERR_BUG, "execve returned without a failure");
+	return 0;
+}
+
+int init_join(struct init *in, struct err *err)
+{
+	return walk_all(join_walk, ARRAY_LEN(join_walk), in, err);
+}
+
+/* The last words: walks end with execve, or with a failure. */
+static int end(struct init *in, const struct err *err)
+{
+	if (in->filtered)
+		messenger_fail(&in->messenger, err);
+	sync_send_failure(in->start >= 0 ? in->start : in->sync, err);
+	return 1;
+}
+
+int init_exec_main(struct init *in)
+{
+	struct err err = ERR_INIT;
+
+	/* The runtime may have died since the helper set its own: then the next message fails. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		(void)err_sys(&err, "set the parent death signal");
+	else if (sync_expect(in->sync, SYNC_GO, &err) == 0 &&
+		 walk_all(exec_walk, ARRAY_LEN(exec_walk), in, &err) == 0)
+		(void)err_set(&err, ERR_BUG, "execve returned without a failure");
+	return end(in, &err);
 }
 
 int init_main(void *arg)
@@ -358,10 +462,8 @@ int init_main(void *arg)
 	 * then says the same at the next message. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		err_sys(&err, "set the parent death signal");
-	else if (sync_expect(in->sync, SYNC_GO, &err) == 0)
-		(void)!walk_all(in, &err);
-	if (in->filtered)
-		messenger_fail(&in->messenger, &err);
-	sync_send_failure(in->start >= 0 ? in->start : in->sync, &err);
-	return 1;
+	else if (sync_expect(in->sync, SYNC_GO, &err) == 0 &&
+		 walk_all(init_walk, ARRAY_LEN(init_walk), in, &err) == 0)
+		(void)err_set(&err, ERR_BUG, "execve returned without a failure");
+	return end(in, &err);
 }

@@ -69,7 +69,7 @@ int step_priorities(struct init *in, struct err *err)
 {
 	if (init_set_priorities(in->plan->config, 0, err) == 0)
 		return 0;
-	if (!in->plan->user_ns || in->plan->exec || err->sys != EPERM)
+	if (!in->plan->user_ns || err->sys != EPERM)
 		return -1;
 	if (sync_send(in->sync, SYNC_PRIORITIES, -1, err) < 0)
 		return -1;

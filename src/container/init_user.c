@@ -41,21 +41,10 @@ static void close_ours_below(unsigned end, const int *keep, size_t n_keep)
 	}
 }
 
-/* Everything goes away that a hostile program could reach through us, the host's directories above
- * all (I-08, CVE-2024-21626), and what a leaking caller left: write ends of pipes whose end of file
- * somebody awaits, sockets of a shim (engine-contracts 4). */
-int step_descriptors(struct init *in, struct err *err)
+int init_close_all_but(const struct plan *p, int *keep, size_t n, struct err *err)
 {
-	int keep[] = { in->sync, in->listener, in->root.fd, log_fd() };
-	const size_t n = ARRAY_LEN(keep);
-	unsigned from = 3 + in->plan->keep_fds;
+	unsigned from = 3 + p->keep_fds;
 
-	/* From here to execve, `exec` may bring processes into our namespaces: none may look into
-	 * this one (CVE-2016-9962). The ids may stay the same, so the kernel would not do it by
-	 * itself. */
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		return err_sys(err, "make the set-up undumpable");
-	fd_close(&in->root.dev);
 	qsort(keep, n, sizeof(keep[0]), by_number);
 	close_ours_below(from, keep, n);
 	for (size_t i = 0; i < n; i++) {
@@ -68,6 +57,22 @@ int step_descriptors(struct init *in, struct err *err)
 	if (sys_close_range(from, ~0U, 0) < 0)
 		return err_sys(err, "close the descriptors of the host");
 	return 0;
+}
+
+/* Everything goes away that a hostile program could reach through us, the host's directories above
+ * all (I-08, CVE-2024-21626), and what a leaking caller left: write ends of pipes whose end of file
+ * somebody awaits, sockets of a shim (engine-contracts 4). */
+int step_descriptors(struct init *in, struct err *err)
+{
+	int keep[] = { in->sync, in->listener, in->root.fd, log_fd() };
+
+	/* From here to execve, `exec` may bring processes into our namespaces: none may look into
+	 * this one (CVE-2016-9962). The ids may stay the same, so the kernel would not do it by
+	 * itself. */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(err, "make the set-up undumpable");
+	fd_close(&in->root.dev);
+	return init_close_all_but(in->plan, keep, ARRAY_LEN(keep), err);
 }
 
 /* The host's /dev/null on 0-2 becomes the container's own (R-LNX-03); checked by device number,
@@ -193,6 +198,8 @@ static int enter_cwd(struct init *in, bool *ret_denied, struct err *err)
 		return 0;
 	*ret_denied = errno == EACCES;
 	err_set(err, ERR_CONFIG, TEXT_CWD, cwd, err_text_go(errno));
+	if (!in->plan->config->process.cwd_at)
+		return -1; /* exec --cwd */
 	return config_wrap(in->plan->config, in->plan->config->process.cwd_at, err, "process.cwd");
 }
 

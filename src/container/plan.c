@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 #include "kernel/net.h"
 #include "kernel/procfs.h"
 #include "kernel/sysctl.h"
+#include "plan-internal.h"
 
 /* ---- bundle and config ----------------------------------------------------------------------- */
 
@@ -58,7 +60,7 @@ static int check_terminal(const struct plan *p, bool detached, struct err *err)
 	return 0;
 }
 
-static int connect_sockets(struct plan *p, struct err *err)
+int plan_connect_sockets(struct plan *p, struct err *err)
 {
 	const struct create_options *o = p->options;
 
@@ -72,7 +74,7 @@ static int connect_sockets(struct plan *p, struct err *err)
 }
 
 /* Signals that the caller ignores stay ignored over execve unless they are reset (I-21). */
-static int read_ignored(struct plan *p, struct err *err)
+int plan_read_ignored(struct plan *p, struct err *err)
 {
 	char buf[4096];
 
@@ -134,7 +136,7 @@ static void unique_env(struct plan *p, struct env_entry *v, size_t n)
 /* HOME and the two LISTEN variables may come on top, and the final NULL. */
 #define ENV_EXTRA 4
 
-static int build_env(struct plan *p, struct err *err)
+int plan_build_env(struct plan *p, struct err *err)
 {
 	const struct json_strings *env = &p->config->process.env;
 	size_t n = 0;
@@ -147,9 +149,11 @@ static int build_env(struct plan *p, struct err *err)
 		v[n].text = env->v[n];
 	if (p->options->listen_fds) {
 		v[n].text = arena_printf(&p->arena, "LISTEN_FDS=%u", p->options->listen_fds);
-		if (!v[n++].text)
+		p->listen_pid = arena_alloc(&p->arena, LISTEN_PID_SIZE, 1);
+		if (!v[n++].text || !p->listen_pid)
 			return err_oom(err);
-		v[n++].text = "LISTEN_PID=1";
+		(void)snprintf(p->listen_pid, LISTEN_PID_SIZE, "LISTEN_PID=1");
+		v[n++].text = p->listen_pid;
 	}
 	for (size_t i = 0; i < n; i++) {
 		v[i].len = strcspn(v[i].text, "=");
@@ -184,6 +188,15 @@ static int check_filter(const struct plan *p, struct err *err)
 /* ---- all together ------------------------------------------------------------------------------
  */
 
+int plan_build_process_parts(struct plan *p, struct err *err)
+{
+	if (caps_plan_build(p->config, p->user_ns, &p->caps, err) < 0 ||
+	    filter_compile(p->config, &p->arena, &p->filter, err) < 0 || check_filter(p, err) < 0 ||
+	    lsm_check(p->config, &p->config->process, err) < 0)
+		return -1;
+	return notify_check(p->config, p->bundlefd, err);
+}
+
 static int build_kernel_parts(struct plan *p, struct err *err)
 {
 	struct rootfs_request rootfs = { .config = p->config,
@@ -194,14 +207,11 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 
 	if (ns_plan_build(p->config, &p->ns, err) < 0 ||
 	    sysctl_check(p->config, p->ns.own, err) < 0 ||
-	    lsm_check(p->config, &p->config->process, err) < 0 ||
 	    net_devices_check(p->config, &p->ns, p->procfd, err) < 0)
 		return -1;
 	rootfs.user_ns = p->ns.join[OCI_NS_USER];
 	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;
-	if (caps_plan_build(p->config, p->user_ns, &p->caps, err) < 0 ||
-	    filter_compile(p->config, &p->arena, &p->filter, err) < 0 || check_filter(p, err) < 0 ||
-	    notify_check(p->config, p->bundlefd, err) < 0 ||
+	if (plan_build_process_parts(p, err) < 0 ||
 	    cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0 ||
 	    rdt_plan_build(p->config, p->id, &p->arena, &p->rdt, err) < 0)
 		return -1;
@@ -210,20 +220,16 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 
 static int build(struct plan *p, bool detached, struct err *err)
 {
-	const struct create_options *o = p->options;
-
 	if (open_bundle(p, err) < 0 || check_terminal(p, detached, err) < 0 ||
-	    procfs_open(&p->procfd, err) < 0 || read_ignored(p, err) < 0 || build_env(p, err) < 0 ||
-	    build_kernel_parts(p, err) < 0)
+	    procfs_open(&p->procfd, err) < 0 || plan_read_ignored(p, err) < 0 ||
+	    plan_build_env(p, err) < 0 || build_kernel_parts(p, err) < 0)
 		return -1;
-	/* podman passes the same descriptors by both names (engine-contracts 4). */
-	p->keep_fds = o->preserve_fds > o->listen_fds ? o->preserve_fds : o->listen_fds;
-	return connect_sockets(p, err);
+	return plan_connect_sockets(p, err);
 }
 
-int plan_build(const struct create_options *o, bool detached, struct plan *ret, struct err *err)
+void plan_init(struct plan *p, const struct create_options *o)
 {
-	*ret = (struct plan){
+	*p = (struct plan){
 		.arena = ARENA_INIT,
 		.options = o,
 		.id = o->id,
@@ -233,9 +239,17 @@ int plan_build(const struct create_options *o, bool detached, struct plan *ret, 
 		.pidfd_socket = -1,
 		.rootfs = { .fd = -1, .tree = -1 },
 		.rdt = RDT_PLAN_INIT,
+		.target = { .pidfd = -1, .root = -1 },
+		/* podman passes the same descriptors by both names (engine-contracts 4). */
+		.keep_fds = o->preserve_fds > o->listen_fds ? o->preserve_fds : o->listen_fds,
 	};
 	for (size_t i = 0; i < OCI_NS_COUNT; i++)
-		ret->ns.join[i] = -1;
+		p->ns.join[i] = -1;
+}
+
+int plan_build(const struct create_options *o, bool detached, struct plan *ret, struct err *err)
+{
+	plan_init(ret, o);
 	if (build(ret, detached, err) == 0)
 		return 0;
 	plan_done(ret);
@@ -252,6 +266,7 @@ void plan_done(struct plan *p)
 	fd_close(&p->procfd);
 	fd_close(&p->console_socket);
 	fd_close(&p->pidfd_socket);
+	fd_close(&p->target.root);
 	config_free(&p->config);
 	arena_done(&p->arena);
 }

@@ -180,8 +180,7 @@ static int pid_of_pidfd(const struct plan *p, int pidfd, pid_t *ret, struct err 
 	return 0;
 }
 
-/* Takes the pidfd that the helper sends. */
-static int helper_result(const struct plan *p, int sync_parent, struct proc *ret, struct err *err)
+int spawn_take_child(const struct plan *p, int sync_parent, struct proc *ret, struct err *err)
 {
 	enum sync_type type;
 
@@ -211,7 +210,7 @@ static int spawn_by_helper(const struct plan *p, int cgroupfd, int sync_parent, 
 		helper_main(p, sync_child, b);
 	if (helper.pid < 0)
 		return err_sys(err, "create the helper that joins namespaces");
-	int rc = helper_result(p, sync_parent, ret, err);
+	int rc = spawn_take_child(p, sync_parent, ret, err);
 	(void)!proc_reap(&helper);
 	return rc;
 }

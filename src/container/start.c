@@ -35,9 +35,9 @@ static int check_status(const struct opened *o, struct err *err)
 	return 0;
 }
 
-/* LAUNCH, then end of file: execve closed the socket. A failure after LAUNCH is one of the filter's
- * load or of execve. End of file without LAUNCH: the process died on the way. */
-static int await_launch(int sock, struct err *err)
+/* A failure after LAUNCH is one of the filter's load or of execve. End of file without LAUNCH: the
+ * process died on the way. */
+int launch_await(int sock, struct err *err)
 {
 	bool launched = false;
 	enum sync_type type;
@@ -87,7 +87,7 @@ static int release(const struct opened *o, struct notify *n, struct err *err)
 	if (notify_send(sock, n, err) < 0 || sync_send(sock, SYNC_GO, -1, err) < 0)
 		return -1;
 	notify_done(n); /* the agent awaits the end of the file */
-	return await_launch(sock, err);
+	return launch_await(sock, err);
 }
 
 #define KILL_WAIT_MS 10000

@@ -37,6 +37,10 @@ void opened_done(struct opened *o);
 int opened_cgroup(const struct opened *o, struct cgroup_hierarchy *h, struct cgroup *cg,
 		  struct err *err) MUST_CHECK;
 
+/* Waits until the process behind SOCK runs its program: LAUNCH, then end of file, because execve
+ * closed the socket. */
+int launch_await(int sock, struct err *err) MUST_CHECK;
+
 /* Runs the hooks of POINT with the saved config; failures end it, or are warned about with ALL. */
 int opened_hooks(const struct opened *o, enum oci_hook_point point, enum status status, bool all,
 		 struct err *err) MUST_CHECK;

@@ -156,43 +156,51 @@ void config_free(struct oci_config **c)
 
 /* ---- messages of later layers -------------------------------------------------------------- */
 
+/* Positions of the process's own document begin behind those of the config. */
+static const struct json_doc *doc_of(const struct oci_config *c, uint32_t at)
+{
+	return c->process_doc.text && at >= c->process_doc.base ? &c->process_doc : &c->doc;
+}
+
 /* Of the member that TEXT begins with, "root.path", when it begins with one; AT is in its object.
  */
-static void place(const struct oci_config *c, const char *text, uint32_t at, unsigned *ret_line,
+static void place(const struct json_doc *doc, const char *text, uint32_t at, unsigned *ret_line,
 		  unsigned *ret_col)
 {
 	char path[256];
 
 	(void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(text, " :"), text);
-	json_position(&c->doc, json_locate(&c->doc, path, at), ret_line, ret_col);
+	json_position(doc, json_locate(doc, path, at), ret_line, ret_col);
 }
 
 int config_wrap(const struct oci_config *c, uint32_t at, struct err *err, const char *what, ...)
 {
 	char text[512];
+	const struct json_doc *doc = doc_of(c, at);
 	unsigned line, col;
 	va_list ap;
 
 	va_start(ap, what);
 	(void)vsnprintf(text, sizeof(text), what, ap);
 	va_end(ap);
-	if (!c->doc.name)
+	if (!doc->name)
 		return err_wrap(err, "%s", text);
-	place(c, text, at, &line, &col);
-	return err_wrap(err, "%s (%s:%u:%u)", text, c->doc.name, line, col);
+	place(doc, text, at, &line, &col);
+	return err_wrap(err, "%s (%s:%u:%u)", text, doc->name, line, col);
 }
 
 int config_fail(const struct oci_config *c, uint32_t at, struct err *err, const char *fmt, ...)
 {
 	char text[1024];
+	const struct json_doc *doc = doc_of(c, at);
 	unsigned line, col;
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (!c->doc.name)
+	if (!doc->name)
 		return err_set(err, ERR_CONFIG, "%s", text);
-	place(c, text, at, &line, &col);
-	return err_set(err, ERR_CONFIG, "%s:%u:%u: %s", c->doc.name, line, col, text);
+	place(doc, text, at, &line, &col);
+	return err_set(err, ERR_CONFIG, "%s:%u:%u: %s", doc->name, line, col, text);
 }

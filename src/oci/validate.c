@@ -296,13 +296,23 @@ static const struct rule {
 };
 /* clang-format on */
 
-void config_validate(struct json_decoder *d, const struct oci_config *c)
+static void run_rules(struct json_decoder *d, const struct oci_config *c, unsigned about)
 {
 	const struct config_walk *walk = d->user;
 	unsigned broken = walk ? walk->broken : 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-		if (!(rules[i].needs & broken))
+		if ((rules[i].needs & about) && !(rules[i].needs & broken))
 			rules[i].check(d, c);
 	}
+}
+
+void config_validate(struct json_decoder *d, const struct oci_config *c)
+{
+	run_rules(d, c, ~0U);
+}
+
+void config_validate_process(struct json_decoder *d, const struct oci_config *c)
+{
+	run_rules(d, c, PART_PROCESS);
 }

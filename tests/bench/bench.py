@@ -21,7 +21,7 @@ MEASURE = SOURCE / "build/bench/measure"
 FLOOR = SOURCE / "build/bench/floor"
 CGROUP = pathlib.Path("/sys/fs/cgroup")
 WORK = pathlib.Path(os.environ["TMPDIR"]) / "bench"
-VERBS = ["run", "create", "start", "state", "kill", "delete", "delete -f"]
+VERBS = ["run", "create", "start", "exec", "state", "kill", "delete", "delete -f"]
 
 
 class Cost:
@@ -88,6 +88,7 @@ class Runtime:
         costs = {}
         costs["create"] = measured(self.command("create", "-b", bundle, container))
         costs["start"] = measured(self.command("start", container))
+        costs["exec"] = measured(self.command("exec", container, "/bin/true"))
         costs["state"] = measured(self.command("state", container))
         pid = self.pid(container)
         costs["kill"] = measured(self.command("kill", container, "KILL"))

@@ -163,6 +163,15 @@ def make_rootfs(path):
     (path / "etc/hosts").write_text("127.0.0.1 localhost\n")
 
 
+def probe_words(*actions):
+    """The command line that makes the probe do these things."""
+    words = ["/probe"]
+    for i, action in enumerate(actions):
+        words += ["--"] * (i > 0)
+        words += shlex.split(action) if isinstance(action, str) else [str(a) for a in action]
+    return words
+
+
 class Bundle:
     """A bundle on a tmpfs, the containers made from it, and their state root."""
 
@@ -261,11 +270,7 @@ class Bundle:
 
     def probe(self, *actions):
         """Sets the arguments that make the probe do these things ("read /etc/passwd")."""
-        words = ["/probe"]
-        for i, action in enumerate(actions):
-            words += ["--"] * (i > 0)
-            words += shlex.split(action) if isinstance(action, str) else [str(a) for a in action]
-        self.args(*words)
+        self.args(*probe_words(*actions))
 
     # --- the verbs ---
 
@@ -376,6 +381,35 @@ class Bundle:
         """A running container that does nothing."""
         self.probe("sleep")
         self.create_and_start()
+
+    def exec(self, *words, options=(), id=None, **more):
+        """`exec` in the foreground."""
+        return self.command("exec", *options, id or self.id, *words, **more)
+
+    def exec_probe(self, *actions, options=(), **more):
+        """Runs the probe in the container; a Box for one action, a list for several."""
+        result = self.exec(*probe_words(*actions), options=options, **more)
+        assert result.code == 0, result
+        assert len(result.lines) == max(1, len(actions)), result
+        return result.lines[0] if len(result.lines) == 1 else result.lines
+
+    def exec_detached(self, *words, options=()):
+        """`exec --detach`; its output goes to the file `exec.out`. Returns the pid."""
+        pid_file = self.dir / "exec.pid"
+        with open(self.dir / "exec.out", "ab") as out:
+            done = subprocess.run(
+                [CRUNTIME, "--root", str(self.root), "exec", "--detach", "--pid-file",
+                 str(pid_file), *map(str, options), self.id, *map(str, words)],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=TIMEOUT, check=False,
+                preexec_fn=default_signals)
+        assert done.returncode == 0, (self.dir / "exec.out").read_text()
+        text = pid_file.read_text()
+        assert text.isdigit(), f"pid file holds {text!r}"
+        return int(text)
+
+    def refused_exec(self, *words, options=(), **more):
+        """`exec` must fail as the runtime's own failure (D-06); returns its one line."""
+        return self.one_line(self.exec(*words, options=options, **more), code=255)
 
     def state(self, id=None):
         result = self.command("state", id or self.id)

@@ -55,14 +55,17 @@ def write_all(fd, data, reader):
 class Emulator:
     """A terminal window in which `run` is the foreground job of its own session."""
 
-    def __init__(self, bundle, *options, size=(24, 80)):
+    def __init__(self, bundle, *options, size=(24, 80), words=()):
         self.master, self.slave = pty.openpty()
         set_size(self.master, *size)
         self.before = termios.tcgetattr(self.slave)
         bundle.write_config()
-        self.process = bundle.popen("run", *options, "-b", bundle.dir, bundle.id,
+        self.process = bundle.popen(*self.command(bundle, options), *words,
                                     stdin=self.slave, stdout=self.slave, stderr=self.slave,
                                     start_new_session=True, preexec_fn=self.take_terminal)
+
+    def command(self, bundle, options):
+        return ["run", *options, "-b", bundle.dir, bundle.id]
 
     @staticmethod
     def take_terminal():

@@ -357,6 +357,14 @@ static int act_to(int argc, char **argv)
 	return 0;
 }
 
+/* spy PATH: looks into every process that is called cruntime, until the file exists */
+static int act_spy(int argc, char **argv)
+{
+	(void)argc;
+	spy(argv[1]);
+	return 0;
+}
+
 /* reap: collects every child that has ended or ends, until none is left */
 static int act_reap(int argc, char **argv)
 {
@@ -397,6 +405,7 @@ static const struct action {
 	{ "winch",       0, act_winch       },
 	{ "await",       1, act_await       },
 	{ "to",          1, act_to          },
+	{ "spy",         1, act_spy         },
 };
 /* clang-format on */
 

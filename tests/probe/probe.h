@@ -32,5 +32,8 @@ char *slurp(const char *path);
 
 /* Member NAME: the entries of the directory PATH. */
 void report_directory(const char *name, const char *path);
+/* What an attacker can get from the runtime's processes in his pid namespace, until a file exists.
+ */
+void spy(const char *until);
 /* Everything that a process can find out about itself. */
 void report(int argc, char **argv);

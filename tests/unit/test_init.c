@@ -23,6 +23,24 @@ static size_t position(const char *name)
 	return 0;
 }
 
+static size_t exec_position(const char *name)
+{
+	const char *const *names = exec_step_names();
+
+	for (size_t i = 0; names[i]; i++) {
+		if (strcmp(names[i], name) == 0)
+			return i;
+	}
+	fail_msg("exec has no step '%s'", name);
+	return 0;
+}
+
+static void assert_exec_order(const char *first, const char *second)
+{
+	if (exec_position(first) >= exec_position(second))
+		fail_msg("exec: '%s' must come before '%s'", first, second);
+}
+
 static void assert_order(const char *first, const char *second)
 {
 	if (position(first) >= position(second))
@@ -160,6 +178,32 @@ static void last_steps_are_in_the_order_of_the_model(void **state)
 		assert_order(order[i - 1], order[i]);
 }
 
+/* I-20, C-PROC-18, C-SEC-28: what makes a process is the same for all of a container. */
+static void exec_ends_with_the_steps_of_the_first_process(void **state)
+{
+	(void)state;
+	const char *const *own = init_step_names() + position("descriptors");
+	const char *const *others = exec_step_names() + exec_position("descriptors");
+
+	for (size_t i = 0; own[i] || others[i]; i++)
+		assert_string_equal(own[i], others[i]);
+	assert_int_equal(exec_position("seccomp") + 1, exec_position("exec"));
+}
+
+/* I-14, S-06: nothing of the host is open when the container can see the process; root of the user
+ * namespace only after it was joined. */
+static void exec_leaves_the_host_before_it_is_in_the_container(void **state)
+{
+	(void)state;
+
+	assert_int_equal(exec_position("host descriptors"), 0);
+	assert_exec_order("join", "container's root");
+	assert_exec_order("join", "user namespace");
+	assert_exec_order("container's root", "leave the host");
+	assert_int_equal(exec_position("leave the host") + 1, exec_position("signals"));
+	assert_exec_order("session", "console");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +218,8 @@ int main(void)
 		cmocka_unit_test(labels_are_set_while_the_procfs_is_there),
 		cmocka_unit_test(scheduling_is_set_with_privileges_and_all_cpus),
 		cmocka_unit_test(personality_comes_before_the_filter),
+		cmocka_unit_test(exec_ends_with_the_steps_of_the_first_process),
+		cmocka_unit_test(exec_leaves_the_host_before_it_is_in_the_container),
 	};
 
 	return cmocka_run_group_tests_name("init", tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "cli/opt.h"
 
 struct options {
+	struct str_list env;
 	bool all, force;
 	const char *bundle;
 	unsigned number;
@@ -21,6 +22,7 @@ static const struct opt table[] = {
 	{ "bundle",   'b', OPT_STRING, offsetof(struct options, bundle), "DIR", "help b", NULL },
 	{ "preserve", 0,   OPT_NUMBER, offsetof(struct options, number), "N",   "help p", NULL },
 	{ "format",   0,   OPT_CHOICE, offsetof(struct options, format), "F",   "help o", formats },
+	{ "env",      'e', OPT_LIST,   offsetof(struct options, env),    "E",   "help e", NULL },
 	OPT_HELP_ROW,
 	OPT_END,
 };
@@ -41,7 +43,9 @@ struct parsed {
 static struct parsed *parse(const char *line, bool stop_at_operand)
 {
 	static struct parsed p;
+	static struct arena arena = ARENA_INIT; /* what the last call has found */
 
+	arena_done(&arena);
 	memset(&p, 0, sizeof(p));
 	(void)snprintf(p.text, sizeof(p.text), "%s", line);
 	char *next = p.text;
@@ -58,6 +62,7 @@ static struct parsed *parse(const char *line, bool stop_at_operand)
 		.table = table,
 		.stop_at_operand = stop_at_operand,
 		.base = &p.o,
+		.arena = &arena,
 		.argv = p.words,
 		.argc = p.n,
 	};
@@ -96,6 +101,23 @@ static void flags_take_true_and_false(void **state)
 	assert_int_equal(parse("--all=maybe", false)->result, -1);
 	assert_int_equal(parse("--all=", false)->result, -1);
 	assert_int_equal(parse("--all=1", false)->result, -1);
+}
+
+/* cli-reference 1: a comma separates nothing. */
+static void list_keeps_every_value_in_order(void **state)
+{
+	struct parsed *p = parse("-e A=1 --env=B,2 -a -eC --env D id -e x", true);
+	static const char *const expected[] = { "A=1", "B,2", "C", "D" };
+	(void)state;
+
+	assert_int_equal(p->result, 0);
+	assert_int_equal(p->o.env.n, ARRAY_LEN(expected));
+	for (size_t i = 0; i < ARRAY_LEN(expected); i++)
+		assert_string_equal(p->o.env.v[i], expected[i]);
+	assert_int_equal(p->n, 3);
+	assert_int_equal(parse("--env=", false)->result, -1);
+	assert_int_equal(parse("--env", false)->result, -1);
+	assert_int_equal(parse("id", false)->o.env.n, 0);
 }
 
 static void short_flags_cluster(void **state)
@@ -244,6 +266,7 @@ static void help_lists_every_option(void **state)
 			    "  -b, --bundle DIR           help b\n"
 			    "      --preserve N           help p\n"
 			    "      --format F             help o\n"
+			    "  -e, --env E                help e\n"
 			    "  -h, --help                 show this text and exit\n");
 }
 
@@ -366,7 +389,7 @@ static void operands_are_counted(void **state)
 			      "(see 'cruntime list --help')" },
 		{ "x strat", "cruntime: unknown command 'strat', did you mean 'start'? "
 			     "(see 'cruntime --help')" },
-		{ "x exec a b", "cruntime: command 'exec' is not supported yet "
+		{ "x pause a", "cruntime: command 'pause' is not supported yet "
 				"(see 'cruntime --help')" },
 		/* clang-format on */
 	};
@@ -403,6 +426,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_spellings_of_a_value_are_accepted),
 		cmocka_unit_test(flags_take_true_and_false),
+		cmocka_unit_test(list_keeps_every_value_in_order),
 		cmocka_unit_test(short_flags_cluster),
 		cmocka_unit_test(a_value_may_look_like_an_option),
 		cmocka_unit_test(options_may_follow_operands),
