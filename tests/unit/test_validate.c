@@ -84,8 +84,8 @@ static void process_rules_hold(void **state)
 		/* C-PROC-17 */
 		{ IN_PROCESS, "\"execCPUAffinity\":{\"initial\":\"0-3,7\",\"final\":\"1\"}", "" },
 		{ IN_PROCESS, "\"execCPUAffinity\":{}", "" },
-		{ IN_PROCESS, "\"execCPUAffinity\":{\"initial\":\"3-1\"}", "process.execCPUAffinity.initial: expected CPUs from 0 to 8191, such as \"0-3,7\"" },
-		{ IN_PROCESS, "\"execCPUAffinity\":{\"final\":\"-\"}", "process.execCPUAffinity.final: expected CPUs" },
+		{ IN_PROCESS, "\"execCPUAffinity\":{\"initial\":\"3-1\"}", "process.execCPUAffinity.initial: expected a list such as \"0-3,7\"" },
+		{ IN_PROCESS, "\"execCPUAffinity\":{\"final\":\"-\"}", "process.execCPUAffinity.final: expected a list" },
 		{ IN_PROCESS, "\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":5,\"hard\":4}]", "process.rlimits[0].soft: the soft limit is above the hard limit" },
 		{ IN_PROCESS, "\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1},{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1}]", "process.rlimits[1].type: a second limit of type \"RLIMIT_CPU\"" },
 		/* C-UTS-01, C-UTS-02, C-UTS-04 */
