@@ -11,16 +11,25 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "kernel/filter.h"
 #include "oci/config.h"
 
+struct hook_context {
+	const char *state; /* the document */
+	int cwdfd;         /* lent: working directory, or -1 to stay */
+	/* Loaded before the hook's program, or NULL. startContainer hooks are programs of the image and
+	 * run under its policy, of which the filter is a part (R-HOOK-22). */
+	const struct filter *filter;
+};
+
 /* Runs the hooks of POINT in order, up to the first failure: "error running createRuntime hook #0:
- * …" (D-29). CWDFD: working directory, or -1 to stay. STATE: the document. */
-int hooks_run(const struct oci_config *c, enum oci_hook_point point, const char *state, int cwdfd,
+ * …" (D-29). */
+int hooks_run(const struct oci_config *c, enum oci_hook_point point, const struct hook_context *ctx,
 	      struct err *err) MUST_CHECK;
 
 /* poststop: failures are warned about and the others still run (R-HOOK-16). */
-void hooks_run_all(const struct oci_config *c, enum oci_hook_point point, const char *state,
-		   int cwdfd);
+void hooks_run_all(const struct oci_config *c, enum oci_hook_point point,
+		   const struct hook_context *ctx);
 
 /* Name of the member in config.json. */
 const char *hooks_name(enum oci_hook_point point);

@@ -41,6 +41,9 @@ int filter_compile(const struct oci_config *c, struct arena *a, struct filter *r
  * -1. */
 int filter_load(const struct filter *f, int *ret_listener, struct err *err) MUST_CHECK;
 
+/* For a program that no agent listens to: the kernel answers ENOSYS to calls that would notify. */
+int filter_load_unheard(const struct filter *f, struct err *err) MUST_CHECK;
+
 /* Interprets the program: the SECCOMP_RET_x value, with its data, for system call NR of the native
  * architecture with ARGS; ALLOW without a profile. For refusing, before any side effect, a profile
  * under which the container could not even be started (execve killed or refused). */

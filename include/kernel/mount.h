@@ -30,6 +30,9 @@ struct mount_plan {
 	bool source_is_dir;
 	uint64_t source_dev, source_ino; /* what the child must find again when it opens by path */
 	const char *source_path; /* absolute; relative ones are relative to the bundle (D-25) */
+	/* The source, as the container will name it, when it is below the container's root and under
+	 * an earlier mount of the list (C-MOUNT-01): only the child can open it, then. Else NULL. */
+	const char *source_inside;
 	int maps; /* lent: user namespace with the maps of an id-mapped mount, or -1 */
 	bool is_bind;
 	bool is_cgroup;        /* type cgroup or cgroup2 */
@@ -56,6 +59,8 @@ struct mount_request {
 	const struct oci_config *config;
 	int bundlefd;       /* lent: relative sources are below it */
 	const char *bundle; /* absolute */
+	const char *root;   /* absolute path of the container's root */
+	const struct mount_plan *earlier; /* plans of the mounts before this one */
 	int procfd;         /* lent: trusted procfs */
 	int user_ns;        /* lent: the user namespace that the container joins, or -1 */
 	struct arena *arena;

@@ -134,7 +134,7 @@ struct oci_namespace {
 struct oci_device {
 	uint32_t at;
 	char type; /* 'c' 'b' 'p'; 'u' is read as 'c' */
-	const char *path;
+	const char *path;      /* normalised */
 	uint32_t major, minor; /* 0 0 for 'p' */
 	mode_t mode;           /* default 0666 */
 	uint32_t uid, gid;

@@ -100,6 +100,9 @@ static size_t cut_last(const char *path, size_t len)
 	return len;
 }
 
+/* Links one behind the other, as for the kernel (MAXSYMLINKS). */
+#define LINKS_MAX 40
+
 /* Opens the longest prefix of PATH that exists, as a directory. PATH itself is known not to.
  * *REST is what follows it. -1 with errno. */
 static int open_prefix(int rootfd, const char *path, uint64_t resolve, const char **rest)
@@ -145,11 +148,11 @@ static int next_name(const char **rest, char name[NAME_MAX + 1])
 	}
 }
 
-/* A name that appeared meanwhile, or whose link points nowhere. */
+/* A name that appeared meanwhile. */
 static int refuse_link(struct err *err, const char *name, const char *path)
 {
 	(void)err_set(err, ERR_SYSTEM,
-		      "refuse to make '%s' of '%s' through a symbolic link that points nowhere",
+		      "refuse to make '%s' of '%s' through a symbolic link that has just appeared",
 		      name, path);
 	err->sys = ELOOP;
 	errno = ELOOP;
@@ -266,41 +269,93 @@ static int make_rest(int take_parent, const char *rest, const struct make *m, in
 	return 0;
 }
 
+/* A slash at the end would make openat2 insist on a directory; the kind says what is wanted. */
+static void cut_slashes(char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+}
+
+/* The part of PATH before REST is open as PARENT. When the next name is a symbolic link, to
+ * something that is not there, PATH becomes what it stands for. Who renames meanwhile changes where
+ * in the root that is, no more: the result is resolved anew, beneath the root. Returns 1, 0 when it
+ * is no link, or -1 with errno. */
+static int expand_link(int parent, char path[PATH_MAX], const char *rest)
+{
+	char name[NAME_MAX + 1], target[PATH_MAX], expanded[PATH_MAX];
+	int prefix = (int)(rest - path);
+
+	if (next_name(&rest, name) != 1)
+		return 0;
+	ssize_t n = readlinkat(parent, name, target, sizeof(target) - 1);
+	if (n < 0)
+		return errno == EINVAL || errno == ENOENT ? 0 : -1;
+	target[n] = '\0';
+	int len = snprintf(expanded, sizeof(expanded), "%.*s/%s%s", target[0] == '/' ? 0 : prefix,
+			   path, target, rest);
+	if (len < 0 || (size_t)len >= sizeof(expanded)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(path, expanded, (size_t)len + 1);
+	cut_slashes(path);
+	return 1;
+}
+
+/* Opens PATH or makes it. Returns 1 when PATH was a link and is now what that stands for. */
+static int open_or_make(int rootfd, char path[PATH_MAX], const struct make *m, int *ret_fd,
+			struct err *err)
+{
+	int fd = open_in(rootfd, path, O_PATH, m->resolve);
+	const char *rest;
+
+	if (fd >= 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	if (errno != ENOENT || !*path)
+		return fail_open(err, m->path);
+
+	AUTO_FD parent = open_prefix(rootfd, path, m->resolve, &rest);
+	if (parent < 0)
+		return fail_open(err, m->path);
+	int linked = m->resolve & RESOLVE_NO_SYMLINKS ? 0 : expand_link(parent, path, rest);
+	if (linked < 0)
+		return fail_open(err, m->path);
+	if (linked)
+		return 1;
+	if (has_dotdot(rest)) {
+		errno = ENOENT;
+		return err_sys(err, "make '%s': '..' behind a folder that is not there", m->path);
+	}
+
+	return make_rest(fd_take(&parent), rest, m, ret_fd, err);
+}
+
 int path_make_in(int rootfd, const char *path, enum path_kind kind, mode_t dir_mode,
 		 uint64_t resolve, int *ret_fd, struct err *err)
 {
 	struct make m = { .path = path, .kind = kind, .dir_mode = dir_mode, .resolve = resolve };
 	char clean[PATH_MAX];
 	size_t len = strlen(path);
+	int rc = 1;
 
-	/* A slash at the end would make openat2 insist on a directory; KIND says what is wanted. */
-	while (len > 1 && path[len - 1] == '/')
-		len--;
 	if (len >= sizeof(clean)) {
 		errno = ENAMETOOLONG;
 		return fail_open(err, path);
 	}
-	memcpy(clean, path, len);
-	clean[len] = '\0';
-
-	int fd = open_in(rootfd, clean, O_PATH, resolve);
-	if (fd >= 0) {
-		*ret_fd = fd;
-		return 0;
-	}
-	if (errno != ENOENT || len == 0)
+	memcpy(clean, path, len + 1);
+	cut_slashes(clean);
+	for (int i = 0; i < LINKS_MAX && rc == 1; i++)
+		rc = open_or_make(rootfd, clean, &m, ret_fd, err);
+	if (rc == 1) {
+		errno = ELOOP;
 		return fail_open(err, path);
-
-	const char *rest;
-	AUTO_FD parent = open_prefix(rootfd, clean, resolve, &rest);
-	if (parent < 0)
-		return fail_open(err, path);
-	if (has_dotdot(rest)) {
-		errno = ENOENT;
-		return err_sys(err, "make '%s': '..' behind a folder that is not there", path);
 	}
 
-	return make_rest(fd_take(&parent), rest, &m, ret_fd, err);
+	return rc;
 }
 
 int path_make_parent_in(int rootfd, const char *path, int *ret_dirfd, const char **ret_name,

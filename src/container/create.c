@@ -93,7 +93,8 @@ static void create_undo(struct creation *c)
 	/* After the container is gone, and only when its hooks had begun (R-HOOK-13). */
 	if (c->record.hooks_began && c->record.has_poststop &&
 	    state_text(c, STATUS_STOPPED, &text, &err) == 0)
-		hooks_run_all(c->plan.config, HOOK_POSTSTOP, text.s, c->plan.bundlefd);
+		hooks_run_all(c->plan.config, HOOK_POSTSTOP,
+			      &(const struct hook_context){ text.s, c->plan.bundlefd, NULL });
 	/* conmon takes an existing pid file as success (engine-contracts 4). */
 	if (c->pid_file_written)
 		(void)unlink(c->plan.options->pid_file);
@@ -292,9 +293,11 @@ static int run_host_hooks(struct creation *c, struct err *err)
 {
 	AUTO_STR text = STR_INIT;
 
-	if (note_hooks(c, err) < 0 || state_text(c, STATUS_CREATING, &text, err) < 0 ||
-	    hooks_run(c->plan.config, HOOK_PRESTART, text.s, c->plan.bundlefd, err) < 0 ||
-	    hooks_run(c->plan.config, HOOK_CREATE_RUNTIME, text.s, c->plan.bundlefd, err) < 0)
+	if (note_hooks(c, err) < 0 || state_text(c, STATUS_CREATING, &text, err) < 0)
+		return -1;
+	const struct hook_context ctx = { .state = text.s, .cwdfd = c->plan.bundlefd };
+	if (hooks_run(c->plan.config, HOOK_PRESTART, &ctx, err) < 0 ||
+	    hooks_run(c->plan.config, HOOK_CREATE_RUNTIME, &ctx, err) < 0)
 		return -1;
 	return answer(c, SYNC_HOOKS_DONE, err);
 }

@@ -69,8 +69,9 @@ static void output_drain(struct output *o, int fd)
 
 /* The new process: never returns. Its only way to complain is ERRFD. */
 NORETURN static void hook_child(const struct oci_hook *h, int statefd, int outfd, int errfd,
-				int cwdfd)
+				const struct hook_context *ctx)
 {
+	struct err err = ERR_INIT;
 	static const char *const no_env[] = { NULL };
 	const char *const *argv = h->args.v;
 	const char *self[] = { h->path, NULL };
@@ -86,9 +87,10 @@ NORETURN static void hook_child(const struct oci_hook *h, int statefd, int outfd
 
 	if (!argv || !argv[0])
 		argv = self;
-	bool ok = (cwdfd < 0 || fchdir(cwdfd) == 0) && dup2(statefd, 0) == 0 &&
+	bool ok = (ctx->cwdfd < 0 || fchdir(ctx->cwdfd) == 0) && dup2(statefd, 0) == 0 &&
 		  dup2(outfd, 1) == 1 && dup2(outfd, 2) == 2 &&
-		  sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+		  sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0 &&
+		  (!ctx->filter || filter_load_unheard(ctx->filter, &err) == 0);
 	if (ok)
 		execve(h->path, (char *const *)(uintptr_t)argv,
 		       (char *const *)(uintptr_t)(h->env.v ? h->env.v : no_env));
@@ -160,7 +162,7 @@ struct hook_pipes {
 };
 
 static int hook_clone(const struct oci_hook *h, int statefd, const struct hook_pipes *pipes,
-		      int cwdfd, struct proc *ret, struct err *err)
+		      const struct hook_context *ctx, struct proc *ret, struct err *err)
 {
 	struct clone_args args = { .flags = CLONE_PIDFD,
 				   .pidfd = (uint64_t)(uintptr_t)&ret->pidfd,
@@ -168,7 +170,7 @@ static int hook_clone(const struct oci_hook *h, int statefd, const struct hook_p
 
 	ret->pid = sys_clone3(&args);
 	if (ret->pid == 0)
-		hook_child(h, statefd, pipes->out[1], pipes->exec[1], cwdfd);
+		hook_child(h, statefd, pipes->out[1], pipes->exec[1], ctx);
 	if (ret->pid < 0)
 		return err_sys(err, "start '%s'", h->path);
 	(void)setpgid(ret->pid,
@@ -177,13 +179,13 @@ static int hook_clone(const struct oci_hook *h, int statefd, const struct hook_p
 }
 
 static int hook_run_piped(const struct oci_hook *h, int statefd, struct hook_pipes *pipes,
-			  int cwdfd, struct err *err)
+			  const struct hook_context *ctx, struct err *err)
 {
 	AUTO_PROC p = PROC_INIT;
 	struct output o = { .len = 0 };
 	int exec_errno = 0;
 
-	if (hook_clone(h, statefd, pipes, cwdfd, &p, err) < 0)
+	if (hook_clone(h, statefd, pipes, ctx, &p, err) < 0)
 		return -1;
 	fd_close(&pipes->out[1]);
 	fd_close(&pipes->exec[1]);
@@ -206,19 +208,19 @@ static int hook_run_piped(const struct oci_hook *h, int statefd, struct hook_pip
 	return hook_result(h, code, exec_errno, &o, err);
 }
 
-static int hook_run(const struct oci_hook *h, const char *state, int cwdfd, struct err *err)
+static int hook_run(const struct oci_hook *h, const struct hook_context *ctx, struct err *err)
 {
 	struct hook_pipes pipes = { .out = { -1, -1 }, .exec = { -1, -1 } };
 	AUTO_FD statefd = -1;
 	int rc = -1;
 
-	if (state_file(state, &statefd, err) < 0)
+	if (state_file(ctx->state, &statefd, err) < 0)
 		return -1;
 	if (pipe2(pipes.out, O_CLOEXEC) < 0 || pipe2(pipes.exec, O_CLOEXEC) < 0 ||
 	    fcntl(pipes.out[0], F_SETFL, O_NONBLOCK) < 0)
 		err_sys(err, "make a pipe for '%s'", h->path);
 	else
-		rc = hook_run_piped(h, statefd, &pipes, cwdfd, err);
+		rc = hook_run_piped(h, statefd, &pipes, ctx, err);
 	for (int i = 0; i < 2; i++) {
 		fd_close(&pipes.out[i]);
 		fd_close(&pipes.exec[i]);
@@ -226,27 +228,27 @@ static int hook_run(const struct oci_hook *h, const char *state, int cwdfd, stru
 	return rc;
 }
 
-int hooks_run(const struct oci_config *c, enum oci_hook_point point, const char *state, int cwdfd,
+int hooks_run(const struct oci_config *c, enum oci_hook_point point, const struct hook_context *ctx,
 	      struct err *err)
 {
 	const struct oci_hooks *hooks = &c->hooks[point];
 
 	for (size_t i = 0; i < hooks->n; i++) {
 		log_debug("running %s hook #%zu '%s'", hooks_name(point), i, hooks->v[i].path);
-		if (hook_run(&hooks->v[i], state, cwdfd, err) < 0)
+		if (hook_run(&hooks->v[i], ctx, err) < 0)
 			return err_wrap(err, "error running %s hook #%zu", hooks_name(point), i);
 	}
 	return 0;
 }
 
-void hooks_run_all(const struct oci_config *c, enum oci_hook_point point, const char *state,
-		   int cwdfd)
+void hooks_run_all(const struct oci_config *c, enum oci_hook_point point,
+		   const struct hook_context *ctx)
 {
 	const struct oci_hooks *hooks = &c->hooks[point];
 
 	for (size_t i = 0; i < hooks->n; i++) {
 		struct err err = ERR_INIT;
-		if (hook_run(&hooks->v[i], state, cwdfd, &err) < 0)
+		if (hook_run(&hooks->v[i], ctx, &err) < 0)
 			log_warn("error running %s hook #%zu: %s, continuing", hooks_name(point), i,
 				 err.msg);
 	}

@@ -170,7 +170,12 @@ int init_run_hooks(struct init *in, enum oci_hook_point point, enum status statu
 	state_print(&text, &state, 0);
 	if (!str_text(&text))
 		return err_oom(err);
-	return hooks_run(p->config, point, str_text(&text), cwdfd, err);
+	const struct hook_context ctx = {
+		.state = text.s,
+		.cwdfd = cwdfd,
+		.filter = point == HOOK_START_CONTAINER && p->filter.insns ? &p->filter : NULL,
+	};
+	return hooks_run(p->config, point, &ctx, err);
 }
 
 /* From here on the parent may end; until its COMMIT the process still ends with it. */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -143,10 +144,19 @@ int step_ask_host_hooks(struct init *in, struct err *err)
 	return sync_expect(in->sync, SYNC_HOOKS_DONE, err);
 }
 
-/* Container namespaces, host's tree still the root (R-HOOK-20). */
+/* Container namespaces, host's tree still the root (R-HOOK-20). The bundle is opened anew: below
+ * the parent's descriptor of it there are no mounts of the container. Where another mount namespace
+ * has none at that path, the parent's it is. */
 int step_container_hooks(struct init *in, struct err *err)
 {
-	return init_run_hooks(in, HOOK_CREATE_CONTAINER, STATUS_CREATING, in->plan->bundlefd, err);
+	const struct plan *p = in->plan;
+	struct stat here, there;
+
+	AUTO_FD own = open(p->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool same = own >= 0 && fstat(own, &here) == 0 && fstat(p->bundlefd, &there) == 0 &&
+		    here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+	return init_run_hooks(in, HOOK_CREATE_CONTAINER, STATUS_CREATING, same ? own : p->bundlefd,
+			      err);
 }
 
 /* While the root is still writable. What is wrong with the path is said when it is entered. */

@@ -71,7 +71,8 @@ int opened_hooks(const struct opened *o, enum oci_hook_point point, enum status 
 		return err_oom(err);
 	/* The bundle may be gone by now (R-HOOK-27). */
 	AUTO_FD cwdfd = open(o->record.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct hook_context ctx = { .state = text.s, .cwdfd = cwdfd };
 	if (all)
-		hooks_run_all(config, point, text.s, cwdfd);
-	return all ? 0 : hooks_run(config, point, text.s, cwdfd, err);
+		hooks_run_all(config, point, &ctx);
+	return all ? 0 : hooks_run(config, point, &ctx, err);
 }

@@ -133,6 +133,17 @@ int filter_load(const struct filter *f, int *ret_listener, struct err *err)
 	return read_mode_back(f, err);
 }
 
+int filter_load_unheard(const struct filter *f, struct err *err)
+{
+	struct filter unheard = *f;
+	int none;
+
+	unheard.notifies = false;
+	/* Means nothing without. */
+	unheard.flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	return filter_load(&unheard, &none, err);
+}
+
 const char *const *filter_supported_flags(void)
 {
 	static const char *names[8];

@@ -16,10 +16,13 @@
 #include "base/sys.h"
 #include "kernel/mount-internal.h"
 
+#define TMPFS_MODE 01777 /* the kernel's default */
+
 /* Where a mount goes. */
 struct target {
 	int fd; /* owned: O_PATH */
 	struct stat st;
+	bool made;    /* by us, it was missing */
 	bool in_proc; /* fd is on a procfs */
 };
 
@@ -57,10 +60,12 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 	bool direct = is_proc_or_sysfs(m) || strcmp(p->target, "/proc") == 0;
 	uint64_t resolve = direct ? RESOLVE_NO_SYMLINKS : 0;
 	enum path_kind kind = p->is_bind && !p->source_is_dir ? PATH_FILE : PATH_DIR;
-	int rc = m->options.remount
-			 ? path_open_in(rootfd, p->target, O_PATH, resolve, &t->fd, err)
-			 : path_make_in(rootfd, p->target, kind, 0755, resolve, &t->fd, err);
+	int rc = path_open_in(rootfd, p->target, O_PATH, resolve, &t->fd, err);
 
+	if (rc < 0 && errno == ENOENT && !m->options.remount) {
+		t->made = true;
+		rc = path_make_in(rootfd, p->target, kind, 0755, resolve, &t->fd, err);
+	}
 	if (rc < 0)
 		return -1;
 	if (fstat(t->fd, &t->st) < 0)
@@ -112,6 +117,27 @@ static int reopen_source(const struct mount_plan *p, int *ret_fd, struct err *er
 	return 0;
 }
 
+/* Opens a bind source that an earlier mount brought. It is resolved in the container's root: no link
+ * of the image leads out of it. */
+static int open_source_inside(struct mount_plan *p, int rootfd, struct err *err)
+{
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+	AUTO_FD fd = -1;
+	struct stat st;
+
+	if (path_open_in(rootfd, p->source_inside, O_PATH, 0, &fd, err) < 0)
+		return err_wrap(err, "its source is below an earlier mount");
+	AUTO_FD tree = sys_open_tree(fd, "", flags | (p->config->options.recursive ? AT_RECURSIVE : 0));
+	if (tree < 0 || fstat(tree, &st) < 0)
+		return err_sys(err, "bind '%s'", p->source_path);
+	if (mount_dress_tree(p, tree, err) < 0 || mount_map(p, tree, err) < 0)
+		return -1;
+
+	p->source_is_dir = S_ISDIR(st.st_mode);
+	p->tree = fd_take(&tree);
+	return 0;
+}
+
 static int attach(int tree, int target, struct err *err)
 {
 	if (sys_move_mount(tree, "", target, "",
@@ -121,8 +147,8 @@ static int attach(int tree, int target, struct err *err)
 	return 0;
 }
 
-static int apply_bind(const struct mount_plan *p, const struct mount_context *ctx, int rootfd,
-		      struct err *err)
+static int apply_ready_bind(const struct mount_plan *p, const struct mount_context *ctx, int rootfd,
+			    struct err *err)
 {
 	AUTO_TARGET t = { .fd = -1 };
 	AUTO_FD own = -1;
@@ -138,6 +164,20 @@ static int apply_bind(const struct mount_plan *p, const struct mount_context *ct
 	return attach(tree, t.fd, err);
 }
 
+static int apply_bind(const struct mount_plan *p, const struct mount_context *ctx, int rootfd,
+		      struct err *err)
+{
+	if (!p->source_inside)
+		return apply_ready_bind(p, ctx, rootfd, err);
+
+	struct mount_plan here = *p; /* the plan itself is const, also for its child */
+	int rc = open_source_inside(&here, rootfd, err);
+	if (rc == 0)
+		rc = apply_ready_bind(&here, ctx, rootfd, err);
+	fd_close(&here.tree);
+	return rc;
+}
+
 static int apply_fs(const struct oci_config *c, const struct mount_plan *p,
 		    const struct mount_context *ctx, int rootfd, int *ret_late, struct err *err)
 {
@@ -147,6 +187,9 @@ static int apply_fs(const struct oci_config *c, const struct mount_plan *p,
 	if (open_target(p, ctx, rootfd, &t, err) < 0 || check_proc(p, &t, err) < 0 ||
 	    check_kind(p, &t, err) < 0)
 		return -1;
+	/* A directory of ours says nothing about the mode of what covers it (C-MOUNT-27). */
+	if (t.made)
+		t.st.st_mode = S_IFDIR | TMPFS_MODE;
 	if (mount_make_fs(c, p, ctx, t.fd, &t.st, &mount, err) < 0 || attach(mount, t.fd, err) < 0)
 		return -1;
 	if (p->finish_read_only)

@@ -171,6 +171,32 @@ static int open_source(struct mount_plan *p, int bundlefd, struct err *err)
 	return 0;
 }
 
+/* What PATH is called in directory DIR, from the '/' on; NULL when it is not below it. Lexical. */
+static const char *below(const char *path, const char *dir)
+{
+	size_t len = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/' ? path + len : NULL;
+}
+
+static int plan_source_inside(struct mount_plan *p, const struct mount_request *r, struct err *err)
+{
+	char clean[PATH_MAX];
+
+	if (path_normalise(p->source_path, clean, sizeof(clean)) < 0)
+		return 0; /* has "..", so it is no path that anybody made from the root's */
+	const char *inside = below(clean, r->root);
+	for (size_t i = 0; inside && i < p->index; i++) {
+		const char *target = r->earlier[i].target;
+		if (strcmp(inside, target) != 0 && !below(inside, target))
+			continue;
+		p->source_inside = arena_strdup(r->arena, inside);
+		return p->source_inside ? 0 : err_oom(err);
+	}
+
+	return 0;
+}
+
 static int plan_bind(struct mount_plan *p, const struct mount_request *r, struct err *err)
 {
 	const struct oci_mount *m = p->config;
@@ -188,7 +214,10 @@ static int plan_bind(struct mount_plan *p, const struct mount_request *r, struct
 			return err_oom(err);
 	}
 
-	return open_source(p, r->bundlefd, err);
+	if (plan_source_inside(p, r, err) < 0)
+		return -1;
+
+	return p->source_inside ? 0 : open_source(p, r->bundlefd, err);
 }
 
 /* Files of /proc that managers bind views of their own onto (lxcfs; C-MOUNT-05). */

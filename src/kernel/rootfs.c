@@ -71,15 +71,6 @@ static int plan_mounts(struct rootfs_plan *p, const struct rootfs_request *r, st
 		       struct err *err)
 {
 	const struct oci_config *c = r->config;
-	const struct mount_request request = {
-		.config = c,
-		.bundlefd = r->bundlefd,
-		.bundle = r->bundle,
-		.procfd = r->procfd,
-		.user_ns = r->user_ns,
-		.arena = a,
-		.maps = &p->maps,
-	};
 
 	if (c->n_mounts > 0 && !p->new_mount_ns)
 		return config_fail(c, c->mounts[0].at, err,
@@ -89,6 +80,18 @@ static int plan_mounts(struct rootfs_plan *p, const struct rootfs_request *r, st
 	p->late = ARENA_NEW(a, int, c->n_mounts);
 	if (!p->mounts || !p->late)
 		return err_oom(err);
+
+	const struct mount_request request = {
+		.config = c,
+		.bundlefd = r->bundlefd,
+		.bundle = r->bundle,
+		.root = p->path,
+		.earlier = p->mounts,
+		.procfd = r->procfd,
+		.user_ns = r->user_ns,
+		.arena = a,
+		.maps = &p->maps,
+	};
 	for (size_t i = 0; i < c->n_mounts; i++) {
 		if (mount_plan_build(&request, i, &p->mounts[i], err) < 0)
 			return -1;

@@ -136,13 +136,18 @@ static void dec_device_path(struct json_decoder *d, const struct json_node *node
 	char clean[4096];
 
 	(void)arg;
-	memcpy(out, &s, sizeof(s));
 	if (!s)
 		return;
-	if (*s != '/')
+	if (*s != '/') {
 		json_fail(d, node, "expected an absolute path");
-	else if (path_normalise(s, clean, sizeof(clean)) < 0 || !clean[1])
+	} else if (path_normalise(s, clean, sizeof(clean)) < 0 || !clean[1]) {
 		json_fail(d, node, "expected a path of a file, without \"..\"");
+	} else {
+		char *path = arena_strdup(d->arena, clean);
+		if (!path)
+			config_oom(d);
+		memcpy(out, &path, sizeof(path));
+	}
 }
 
 /* The kernel's dev_t: 12 and 20 bits. */

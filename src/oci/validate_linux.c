@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/path.h"
 #include "base/str.h"
 #include "oci/sysctl_key.h"
 #include "oci/validate-internal.h"
@@ -116,17 +115,13 @@ void check_time_offsets(struct json_decoder *d, const struct oci_config *c)
 
 /* ---- devices, paths ------------------------------------------------------------------------ */
 
-struct placed_device {
-	const char *path; /* normalised */
-	const struct oci_device *device;
-};
-
 static int by_path(const void *a, const void *b)
 {
-	const struct placed_device *x = a, *y = b;
+	const struct oci_device *x = *(const struct oci_device *const *)a;
+	const struct oci_device *y = *(const struct oci_device *const *)b;
 	int order = strcmp(x->path, y->path);
 
-	return order ? order : (x->device->at > y->device->at) - (x->device->at < y->device->at);
+	return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
 static bool same_device(const struct oci_device *a, const struct oci_device *b)
@@ -140,32 +135,21 @@ static bool same_device(const struct oci_device *a, const struct oci_device *b)
 void check_devices(struct json_decoder *d, const struct oci_config *c)
 {
 	const struct oci_linux *l = &c->linux_;
-	struct placed_device *v = ARENA_NEW(d->arena, struct placed_device, l->n_devices);
-	char clean[4096], shown[JSON_SHOWN];
+	const struct oci_device **v = ARENA_NEW(d->arena, const struct oci_device *, l->n_devices);
+	char shown[JSON_SHOWN];
 
 	if (!v) {
 		config_oom(d);
 		return;
 	}
-	for (size_t i = 0; i < l->n_devices; i++) {
-		const char *path = l->devices[i].path;
-
-		/* An absolute path without ".." by now; only its spelling may differ. */
-		if (path_normalise(path, clean, sizeof(clean)) == 0 && strcmp(clean, path) != 0)
-			path = arena_strdup(d->arena, clean);
-		if (!path) {
-			config_oom(d);
-			return;
-		}
-		v[i] = (struct placed_device){ path, &l->devices[i] };
-	}
+	for (size_t i = 0; i < l->n_devices; i++)
+		v[i] = &l->devices[i];
 	qsort(v, l->n_devices, sizeof(*v), by_path);
 	for (size_t i = 1; i < l->n_devices; i++) {
-		if (strcmp(v[i].path, v[i - 1].path) == 0 &&
-		    !same_device(v[i].device, v[i - 1].device))
-			complain(d, v[i].device->at, "linux.devices",
+		if (strcmp(v[i]->path, v[i - 1]->path) == 0 && !same_device(v[i], v[i - 1]))
+			complain(d, v[i]->at, "linux.devices",
 				 "a second and different device at \"%s\"",
-				 json_shown(v[i].path, shown));
+				 json_shown(v[i]->path, shown));
 	}
 }
 

@@ -342,3 +342,9 @@ def test_six_hundred_devices_with_rules(bundle):
                     for i in range(600)))
     seen = bundle.run_probe()
     assert sum(name.startswith("x") for name in seen.dev) == 600
+
+
+def test_slashes_around_the_name_of_a_device_mean_nothing(bundle):
+    """C-DEV-02."""
+    bundle.linux["devices"] = [{"path": "//dev//extra/", "type": "c", "major": 1, "minor": 3}]
+    assert bundle.run_shell("stat -c %t:%T /dev/extra") == "1:3"

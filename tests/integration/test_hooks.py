@@ -440,3 +440,30 @@ def test_process_that_a_hook_leaves_holds_nothing_up(bundle):
     bundle.run_ok()
     assert time.monotonic() - start < 2
     time.sleep(max(0, 2.2 - (time.monotonic() - start)))
+
+
+def test_create_container_hook_sees_the_mounts_from_its_directory(bundle):
+    """R-HOOK-20, R-HOOK-24: its working directory is the bundle in the container's mount
+    namespace."""
+    out = bundle.hook("createContainer", "ls rootfs/proc | grep -cx self >$OUT; pwd >>$OUT")
+    bundle.probe("exit 0")
+    bundle.run_ok()
+    assert out.read_text().split() == ["1", str(bundle.dir)]
+
+
+@pytest.mark.parametrize("privileges", [True, False])
+def test_start_container_hook_runs_under_the_filter(bundle, privileges):
+    """R-HOOK-22: a program of the image, as the container's own; with noNewPrivileges and without."""
+    bundle.process["noNewPrivileges"] = privileges
+    bundle.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}
+    out = add(bundle, "startContainer", "grep Seccomp: /proc/self/status >$OUT; mkdir /made 2>>$OUT;"
+              " grep CapEff: /proc/self/status >>$OUT; exit 0")
+    bundle.probe("exit 0")
+    bundle.run_ok()
+    seccomp, failure, effective = out.read_text().splitlines()
+    assert seccomp.split() == ["Seccomp:", "2"] and "No space left" in failure
+    # CAP_SYS_ADMIN, with which the filter was loaded, is gone.
+    assert int(effective.split()[1], 16) & 1 << 21 == 0
+    assert not (bundle.rootfs / "made").exists()

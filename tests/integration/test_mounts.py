@@ -625,3 +625,74 @@ def test_many_mounts(bundle):
         bundle.mount(f"/m/{i}", "tmpfs", "tmpfs", "size=4k")
     seen = bundle.run_probe()
     assert sum(m.target.startswith("/m/") for m in seen.mounts) == 300
+
+
+@pytest.mark.parametrize("mode, expected", [(None, "1777"), (0o750, "750")])
+def test_mode_of_a_tmpfs_on_a_missing_directory_is_the_kernels(bundle, mode, expected):
+    """C-MOUNT-27: only a directory of the image says what its cover should look like."""
+    if mode is not None:
+        (bundle.rootfs / "covered").mkdir()
+        (bundle.rootfs / "covered").chmod(mode)
+    bundle.mount("/covered", "tmpfs", "tmpfs", "nosuid")
+    assert bundle.run_shell("stat -c %a /covered") == expected
+
+
+@pytest.mark.parametrize("link, made", [
+    ("../run/systemd/resolve/stub-resolv.conf", "run/systemd/resolve/stub-resolv.conf"),
+    ("/run/stub", "run/stub"), ("../../../../outside", "outside"), ("other", "etc/other")])
+def test_target_behind_a_link_to_nowhere_is_made_inside(bundle, link, made):
+    """C-MOUNT-30, C-ROOT-08: an image's /etc/resolv.conf is often such a link."""
+    source = bundle.dir / "resolv.conf"
+    source.write_text("nameserver 192.0.2.1\n")
+    (bundle.rootfs / "etc/resolv.conf").symlink_to(link)
+    bundle.mount("/etc/resolv.conf", "bind", str(source), "bind", "ro")
+    assert bundle.run_shell("cat /etc/resolv.conf") == "nameserver 192.0.2.1"
+    assert (bundle.rootfs / made).is_file() and not (bundle.rootfs / made).is_symlink()
+
+
+def test_target_behind_a_directory_link_to_nowhere_is_made_inside(bundle):
+    """C-MOUNT-30: directories as well, and what is in between."""
+    (bundle.rootfs / "data").symlink_to("var/lib/data")
+    bundle.mount("/data/deep", "tmpfs", "tmpfs")
+    bundle.run_shell("touch /var/lib/data/deep/x")
+    assert (bundle.rootfs / "var/lib/data/deep").is_dir()
+
+
+def test_target_behind_links_in_a_circle_is_refused(bundle):
+    """S-09: no hang."""
+    (bundle.rootfs / "a").symlink_to("b")
+    (bundle.rootfs / "b").symlink_to("a")
+    bundle.mount("/a/x", "tmpfs", "tmpfs")
+    bundle.refused_config("mounts[7] '/a/x'", "too many levels of symbolic links")
+
+
+def test_bind_source_below_an_earlier_mount_is_what_that_brought(bundle):
+    """C-MOUNT-01: in the listed order, also for sources; what the image has there is covered."""
+    outside = bundle.dir / "outside"
+    (outside / "sub").mkdir(parents=True)
+    (outside / "sub/file").write_text("from the mount\n")
+    (bundle.rootfs / "mnt/sub").mkdir(parents=True)
+    (bundle.rootfs / "mnt/sub/file").write_text("from the image\n")
+    bundle.mount("/mnt", "bind", str(outside), "rbind")
+    bundle.mount("/copy", "bind", str(bundle.rootfs / "mnt/sub"), "bind", "ro")
+    bundle.mount("/file", "bind", f"{bundle.rootfs}//mnt/./sub/file", "bind")
+    seen = bundle.run_shell("cat /copy/file /file; touch /copy/new 2>&1; true").splitlines()
+    assert seen[:2] == ["from the mount"] * 2 and "Read-only" in seen[2]
+
+
+def test_bind_source_that_no_earlier_mount_brought_is_missing(bundle):
+    """C-MOUNT-01, C-MOUNT-06."""
+    bundle.mount("/mnt/x", "tmpfs", "tmpfs")
+    bundle.mount("/copy", "bind", str(bundle.rootfs / "mnt/x/none"), "bind")
+    bundle.refused_config("mounts[8] '/copy'", "its source is below an earlier mount")
+
+
+def test_bind_source_below_an_earlier_mount_stays_in_the_root(bundle):
+    """C-MOUNT-01, I-01: a link of the image cannot make the host's directory the source."""
+    outside = bundle.dir / "outside"
+    outside.mkdir()
+    (outside / "link").symlink_to("/etc")
+    (bundle.rootfs / "etc/mark").write_text("inside\n")
+    bundle.mount("/mnt", "bind", str(outside), "bind")
+    bundle.mount("/copy", "bind", str(bundle.rootfs / "mnt/link"), "bind")
+    assert bundle.run_shell("cat /copy/mark") == "inside"

@@ -551,14 +551,15 @@ def test_user_namespace(bundle, serve):
 
 
 def test_hooks_at_start_are_not_supervised(bundle, serve):
-    """R-HOOK-21, C-SEC-19: startContainer hooks run before the filter; and see no agent yet."""
+    """R-HOOK-22: startContainer hooks run under the filter, but no agent listens to them: the kernel
+    answers in its place."""
     agent = serve()
     hook = bundle.rootfs / "hook"
-    hook.write_text("#!/bin/sh\nmkdir /tmp/hooked\n")
+    hook.write_text("#!/bin/sh\nmkdir /tmp/hooked 2>/tmp/said\ngrep -q 'not implemented' /tmp/said\n")
     hook.chmod(0o755)
     bundle.config["hooks"] = {"startContainer": [{"path": "/hook"}]}
     notify(bundle, "mkdir")
-    assert bundle.run_probe("stat /tmp/hooked").errno is None
+    assert bundle.run_probe("stat /tmp/hooked").errno == "ENOENT"
     assert agent.numbers() == [] and len(agent.connections) == 1
 
 

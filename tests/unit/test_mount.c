@@ -539,7 +539,7 @@ static void proc_files_of_the_list_can_be_covered(void **state)
 static void check_tmpfs(struct rootfs *r)
 {
 	CHECK((mode_of(r->fd, "run") & 07777) == 0711);
-	CHECK((mode_of(r->fd, "new") & 07777) == 0755);
+	CHECK((mode_of(r->fd, "new") & 07777) == 01777);
 	CHECK((mode_of(r->fd, "tmp") & 07777) == 01777);
 	CHECK((mode_of(r->fd, "opt") & 07777) == 0700);
 	CHECK(flags_of(r->fd, "tmp") & ST_NODEV);
