@@ -24,8 +24,8 @@
  * process
  *     |----- GO ----------------->|   helper: limits are written
  *     |<---- CHILD + pidfd -------|   helper: has joined and cloned, and ends
- *     |----- GO ----------------->|   process; from here on as above, CONSOLE and READY
- *     |----- COMMIT ------------->|   the pid file is written
+ *     |----- GO ----------------->|   process; from here on as above: CONSOLE, PRIORITIES, READY
+ *     |----- COMMIT ------------->|   the pid file is written; AGENT and PAYLOAD may follow
  *     |<---- LAUNCH --------------|   as on the start socket
  *
  * The start socket (store.h) speaks the same language with the process that runs `start`:

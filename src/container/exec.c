@@ -10,13 +10,16 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "caller-internal.h"
+#include "container/notify.h"
 #include "container/relay.h"
 #include "container/spawn.h"
+#include "container/status.h"
 #include "container/sync.h"
 #include "container/texts.h"
 #include "exec-internal.h"
 #include "kernel/limits.h"
 #include "kernel/procfs.h"
+#include "kernel/rdt.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
 #include "plan-internal.h"
@@ -150,13 +153,27 @@ static int spawn(struct execution *e, struct err *err)
 	return spawn_helper(e, &in, err);
 }
 
+static int join_rdt(const struct execution *e, struct err *err)
+{
+	AUTO_FD root = -1;
+
+	if (!e->opened.record.rdt.clos)
+		return 0;
+	int rc = rdt_open(&root, err);
+	if (rc == 0)
+		return err_set(err, ERR_SYSTEM, "linux.intelRdt: resctrl is not mounted any more");
+	if (rc < 0 || rdt_join(root, &e->opened.record.rdt, e->helper.pid, err) < 0)
+		return err_wrap(err, "linux.intelRdt");
+	return 0;
+}
+
 /* What only the parent may do; the process inherits it from the helper. */
 static int equip(struct execution *e, struct err *err)
 {
 	const struct plan *p = &e->plan;
 
 	if (limits_oom_score(p->procfd, e->helper.pid, p->config, err) < 0 ||
-	    limits_raise(e->helper.pid, p->config, err) < 0 ||
+	    limits_raise(e->helper.pid, p->config, err) < 0 || join_rdt(e, err) < 0 ||
 	    sync_send(e->sync, SYNC_GO, -1, err) < 0 ||
 	    spawn_take_child(p, e->sync, &e->proc, err) < 0)
 		return -1;
@@ -168,9 +185,31 @@ static int equip(struct execution *e, struct err *err)
 /* ---- the process's messages -------------------------------------------------------------------
  */
 
+/* Bit SYNC_x of what may come next. */
+#define MAY(type) (1u << (type))
+
+static int take_console(struct execution *e, int take_fd, struct err *err)
+{
+	if (caller_take_console(&e->plan, take_fd, &e->master, err) < 0)
+		return -1;
+	if (e->master >= 0)
+		tty_copy_size(STDIN_FILENO, e->master); /* before the program asks */
+	return 0;
+}
+
+/* Our right to it counts in the initial user namespace. */
+static int set_priorities(const struct execution *e, struct err *err)
+{
+	if (init_set_priorities(e->plan.config, e->proc.pid, err) < 0)
+		return -1;
+	return sync_send(e->sync, SYNC_PRIORITIES_DONE, -1, err);
+}
+
 static int follow_setup(struct execution *e, struct err *err)
 {
-	bool may_console = e->plan.config->process.terminal;
+	const struct oci_config *c = e->plan.config;
+	unsigned allowed = (c->process.terminal ? MAY(SYNC_CONSOLE) : 0) |
+			   (init_has_priorities(c) ? MAY(SYNC_PRIORITIES) : 0);
 	enum sync_type type;
 	int fd;
 
@@ -185,15 +224,14 @@ static int follow_setup(struct execution *e, struct err *err)
 		if (type == SYNC_EOF)
 			return err_set(err, ERR_SYSTEM,
 				       "the process in the container ended during set-up");
-		if (type != SYNC_CONSOLE || !may_console)
+		if (!(allowed & MAY(type)))
 			return err_set(err, ERR_BUG,
 				       "message %d from the process's set-up came out of turn",
 				       type);
-		may_console = false;
-		if (caller_take_console(&e->plan, fd_take(&master), &e->master, err) < 0)
+		allowed &= ~MAY(type);
+		if (type == SYNC_CONSOLE ? take_console(e, fd_take(&master), err) < 0
+					 : set_priorities(e, err) < 0)
 			return -1;
-		if (e->master >= 0)
-			tty_copy_size(STDIN_FILENO, e->master); /* before the program asks */
 	}
 }
 
@@ -206,16 +244,32 @@ static int check_alive(const struct execution *e, struct err *err)
 	return err_set(err, ERR_STATE, "%s", TEXT_EXEC_STOPPED);
 }
 
+/* C-SEC-28: every process has its own listener, and the agent a connection for each. */
+static int reach_agent(const struct execution *e, struct notify *ret, struct err *err)
+{
+	struct oci_state state;
+
+	if (!e->plan.filter.notifies)
+		return 0;
+	status_fill(&e->opened.record, STATUS_RUNNING, e->opened.proc.pid, &state);
+	return notify_connect(e->plan.config, e->opened.record.bundle, &state, e->proc.pid, ret,
+			      err);
+}
+
 static int launch(struct execution *e, struct err *err)
 {
 	const char *pid_file = e->options->shared.pid_file;
+	AUTO_NOTIFY agent = NOTIFY_INIT;
 
+	if (reach_agent(e, &agent, err) < 0)
+		return -1;
 	if (check_alive(e, err) < 0 || caller_send_pidfd(&e->plan, &e->proc, err) < 0 ||
 	    caller_write_pid_file(pid_file, e->proc.pid, err) < 0)
 		return -1;
 	e->pid_file_written = pid_file;
-	if (sync_send(e->sync, SYNC_COMMIT, -1, err) < 0)
+	if (sync_send(e->sync, SYNC_COMMIT, -1, err) < 0 || notify_send(e->sync, &agent, err) < 0)
 		return -1;
+	notify_done(&agent); /* the agent awaits the end of the file */
 	return launch_await(e->sync, err);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -136,6 +137,16 @@ static int find_target(struct plan *p, const struct opened *o, struct err *err)
 	return open_root(p, first->pid, err);
 }
 
+/* A label that was given as an option has no position in config.json. */
+static int name_label(const struct exec_options *o, struct err *err)
+{
+	if (o->apparmor && strstr(err->msg, "process.apparmorProfile"))
+		return err_wrap(err, "--apparmor '%s'", o->apparmor);
+	if (o->process_label && strstr(err->msg, "process.selinuxLabel"))
+		return err_wrap(err, "--process-label '%s'", o->process_label);
+	return -1;
+}
+
 /* ---- all together ------------------------------------------------------------------------------
  */
 
@@ -149,7 +160,7 @@ static int build(struct plan *p, const struct exec_options *o, const struct open
 	/* For a relative listenerPath; the bundle may be gone. */
 	p->bundlefd = open(p->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (plan_build_process_parts(p, err) < 0)
-		return -1;
+		return name_label(o, err);
 	return plan_connect_sockets(p, err);
 }
 

@@ -2,9 +2,11 @@
 """`exec`: processors and cgroup of the process (C-PROC-17, S-30, engine-contracts 11)."""
 
 import json
+import os
 
 import pytest
 
+import harness
 from harness import cgroup_of, status_field
 from marks import requires
 
@@ -34,11 +36,19 @@ def test_affinity(bundle):
 
 
 @requires("two-cpus")
-def test_affinity_by_initial_alone(bundle):
-    """C-PROC-17: no `final`, nothing is changed in the cgroup."""
+def test_affinity_without_final(bundle):
+    """C-PROC-17, C-CPU-15: the container's default, which is all CPUs of its cgroup; also for a
+    caller that is bound to one."""
     bundle.process["execCPUAffinity"] = {"initial": "1", "final": ""}
+    first = cpus_of(bundle.run_probe())
     bundle.hold()
-    assert cpus_of(bundle.exec_probe("report")) == "1"
+
+    def bind():
+        harness.default_signals()
+        os.sched_setaffinity(0, {0})
+
+    assert cpus_of(bundle.exec_probe("report")) == first
+    assert cpus_of(bundle.exec_probe("report", preexec_fn=bind)) == first
     path = bundle.dir / "process.json"
     path.write_text(json.dumps({"cwd": "/", "args": ["/probe"],
                                 "execCPUAffinity": {"final": "0"}}))
