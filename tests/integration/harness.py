@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -138,6 +139,13 @@ def run_command(args, timeout=TIMEOUT, **options):
 def cruntime(*args, **options):
     """Runs the program with exactly these arguments."""
     return run_command([CRUNTIME, *args], **options)
+
+
+def cpu_seconds():
+    """Processor time of all commands that have ended so far: what a command cost, however busy the
+    machine is."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def wait_until(condition, what, timeout=20):

@@ -5,11 +5,10 @@ import json
 import os
 import re
 import subprocess
-import time
 
 import pytest
 
-from harness import CRUNTIME
+from harness import CRUNTIME, cpu_seconds
 from marks import named
 
 
@@ -46,9 +45,9 @@ def test_text_that_is_no_config_is_refused(bundle, text, where):
     """S-60, S-61, R-BUND-08, R-BUND-09"""
     bundle.config = text
     bundle.write_config()
-    begin = time.monotonic()
+    begin = cpu_seconds()
     result = bundle.run(write=False)
-    assert time.monotonic() - begin < 1
+    assert cpu_seconds() - begin < 1
     assert result.code == 1 and result.out == "", result
     assert result.err.startswith("config.json:" + where), result
     assert len(result.err.splitlines()) == where.count("\n") + 1, result
@@ -163,10 +162,10 @@ def test_big_config_starts_or_is_refused_in_two_seconds(bundle, name):
     if text:
         bundle.config = text
     bundle.write_config()
-    begin = time.monotonic()
+    begin = cpu_seconds()
     result = bundle.run(write=False)
     # Sanitizers are slow.
-    assert time.monotonic() - begin < (20 if "asan" in CRUNTIME else 2)
+    assert cpu_seconds() - begin < (20 if "asan" in CRUNTIME else 2)
     assert result.code in (0, 1), result
     assert result.code == 1 or result.err == "" or result.err.startswith("warning: "), result
     if result.code == 1:
@@ -178,9 +177,9 @@ def test_two_thousand_mounts_start_in_two_seconds(bundle):
     bundle.probe("exit 0")
     for i in range(2000):
         bundle.mount(f"/tmp/m{i}", "tmpfs", "tmpfs")
-    begin = time.monotonic()
+    begin = cpu_seconds()
     bundle.run_ok()
-    assert time.monotonic() - begin < (20 if "asan" in CRUNTIME else 2)
+    assert cpu_seconds() - begin < (20 if "asan" in CRUNTIME else 2)
 
 
 def test_config_above_the_limit_is_refused(bundle):

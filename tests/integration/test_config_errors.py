@@ -109,19 +109,19 @@ def test_config_of_more_than_16_mib_is_refused(bundle):
     """S-68, I-27."""
     bundle.config = json.dumps(bundle.config) + " " * (16 << 20)
     bundle.write_config()
-    start = time.monotonic()
+    start = harness.cpu_seconds()
     assert "config.json" in bundle.refused()
-    assert time.monotonic() - start < 2
+    assert harness.cpu_seconds() - start < 2
 
 
 def test_config_of_nearly_16_mib_is_read(bundle):
     """S-68: in linear time."""
     bundle.config["annotations"] = {f"key{i}": "x" * 60 for i in range(100000)}
     bundle.probe("exit 0")
-    start = time.monotonic()
+    start = harness.cpu_seconds()
     result = bundle.run()
     assert result.code in (0, 1)
-    assert time.monotonic() - start < 10
+    assert harness.cpu_seconds() - start < 10
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "zero", "loop", "socket"])

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import time
 
 import pytest
 
@@ -130,9 +129,9 @@ def test_everybody_may_ask(bundle):
         os.setuid(65534)
         os.close(0)
 
-    begin = time.monotonic()
+    begin = harness.cpu_seconds()
     result = run_command([program, "features"], preexec_fn=nobody)
-    assert time.monotonic() - begin < 5
+    assert harness.cpu_seconds() - begin < 5
     assert (result.code, result.err) == (0, "")
     schema.validate(result.json, "features-schema.json")
 

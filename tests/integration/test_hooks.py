@@ -2,13 +2,14 @@
 """Hooks: order, moment, namespaces, what they are given, and what their failure means (R-HOOK)."""
 
 import os
+import signal
 import time
 
 import pytest
 
 import harness
 import schema
-from harness import CGROUP, own_namespace, parse
+from harness import CGROUP, own_namespace, parse, wait_until
 
 POINTS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart",
           "poststop"]
@@ -184,7 +185,7 @@ def test_timeout_ends_the_hook_and_all_that_it_started(bundle, point):
     add(bundle, point, "sleep 1000 & sleep 1000", timeout=1)
     start = time.monotonic()
     line = bundle.refused()
-    assert 0.9 < time.monotonic() - start < 4
+    assert 0.9 < time.monotonic() - start < 60
     assert f"error running {point} hook #0" in line
 
 
@@ -434,12 +435,12 @@ def test_network_namespace_is_reachable_in_create_runtime(bundle):
 
 def test_process_that_a_hook_leaves_holds_nothing_up(bundle):
     """S-71: a daemon that a hook forked is the hook's own affair; it does not hold up create."""
-    bundle.hook("createRuntime", "sleep 2 & exit 0")
+    out = bundle.hook("createRuntime", "sleep 1000 & echo $! >$OUT; exit 0")
     bundle.probe("exit 0")
-    start = time.monotonic()
     bundle.run_ok()
-    assert time.monotonic() - start < 2
-    time.sleep(max(0, 2.2 - (time.monotonic() - start)))
+    daemon = int(out.read_text())
+    os.kill(daemon, signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{daemon}"), "the end of the daemon")
 
 
 def test_create_container_hook_sees_the_mounts_from_its_directory(bundle):
