@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """linux.netDevices: C-NETDEV. The host's side is the network namespace of the test itself."""
 
+import itertools
 import json
 import os
+import select
 import subprocess
 
 import pytest
 
 import harness
 from conftest import kernel
-from harness import Box
+from harness import Box, wait_until
 from marks import requires
 
 pytestmark = requires("root")
@@ -220,10 +222,13 @@ def test_host_sees_the_device_go_down_before_it_leaves(bundle, pair):
     monitor = subprocess.Popen(["ip", "-o", "monitor", "link"], stdout=subprocess.PIPE, text=True)
     try:
         # Until the monitor listens, there is something to listen to.
-        for line in iter(lambda: (ip("link set peer txqueuelen 99"), monitor.stdout.readline())[1],
-                         ""):
-            if "peer" in line:
-                break
+        lengths = itertools.count(100)
+
+        def listens():
+            ip(f"link set peer txqueuelen {next(lengths)}")
+            return select.select([monitor.stdout], [], [], 0.1)[0]
+
+        wait_until(listens, "the monitor")
         take(bundle, own=None)
         held(bundle)
         states = []
