@@ -99,14 +99,26 @@ static struct exec_options some_options(void)
 	return (struct exec_options){ .args = { (const char **)(uintptr_t)program, 2 } };
 }
 
+/* Of documents, which have to live as long as their configs. */
+static struct arena texts = ARENA_INIT;
+
+static int free_texts(void **state)
+{
+	(void)state;
+	arena_done(&texts);
+	return 0;
+}
+
 static struct oci_config *load(const char *process)
 {
 	struct oci_config *c = NULL;
 	struct err err = ERR_INIT;
 	char *json = config_with(IN_PROCESS, process);
+	char *text = arena_strdup(&texts, json);
 
-	/* The text has to live as long as the config: the end of the test program. */
-	assert_int_equal(config_parse("config.json", json, strlen(json), true, &c, &err), 0);
+	free(json);
+	assert_non_null(text);
+	assert_int_equal(config_parse("config.json", text, strlen(text), true, &c, &err), 0);
 	return c;
 }
 
@@ -392,5 +404,5 @@ int main(void)
 		WITH_SCRATCH(positions_know_their_document),
 	};
 
-	return cmocka_run_group_tests_name("exec", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("exec", tests, NULL, free_texts);
 }
