@@ -143,7 +143,7 @@ static bool home_in_passwd(int fd, uint32_t uid, char *ret, size_t size)
 {
 	char buf[4096];
 	size_t have = 0, total = 0;
-	ssize_t n;
+	ssize_t n = -1;
 
 	while (total < PASSWD_MAX_BYTES &&
 	       (n = RETRY(read(fd, buf + have, sizeof(buf) - 1 - have))) > 0) {
@@ -163,7 +163,12 @@ static bool home_in_passwd(int fd, uint32_t uid, char *ret, size_t size)
 		if (have == sizeof(buf) - 1)
 			return false; /* no such line has 4 KiB */
 	}
-	return false;
+	if (n != 0)
+		return false;
+	/* The last line may lack its newline. */
+	buf[have] = '\0';
+	const char *home = home_in_line(buf, uid);
+	return home && (size_t)snprintf(ret, size, "HOME=%s", home) < size;
 }
 
 int step_home(struct init *in, struct err *err)

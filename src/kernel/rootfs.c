@@ -271,7 +271,11 @@ int rootfs_devices(const struct rootfs_plan *p, struct rootfs *r, struct err *er
 	else if (p->context.new_user_ns)
 		method = DEVICE_BIND;
 
-	if (path_make_in(r->fd, "/dev", PATH_DIR, 0755, 0, &r->dev, err) < 0)
+	/* Device nodes belong where the image has a /dev. One that is a link to nowhere is not made
+	 * somewhere else (S-20). */
+	if (path_open_in(r->fd, "/dev", O_PATH, 0, &r->dev, err) < 0 &&
+	    (errno != ENOENT ||
+	     path_make_in(r->fd, "/dev", PATH_DIR, 0755, RESOLVE_NO_SYMLINKS, &r->dev, err) < 0))
 		return -1;
 	if (fstat(r->dev, &st) < 0 || !S_ISDIR(st.st_mode)) {
 		fd_close(&r->dev);

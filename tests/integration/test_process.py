@@ -131,6 +131,14 @@ def test_home_comes_from_the_passwd_of_the_image(bundle, uid, home):
     assert f"HOME={home}" in bundle.run_probe().environ
 
 
+@pytest.mark.parametrize("uid, home", [(0, "/root"), (7, "/last"), (8, "/")])
+def test_last_line_of_passwd_may_lack_its_newline(bundle, uid, home):
+    """C-PROC-07."""
+    (bundle.rootfs / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nx:x:7:7::/last:/bin/sh")
+    bundle.process["user"] = {"uid": uid, "gid": 0}
+    assert f"HOME={home}" in bundle.run_probe().environ
+
+
 def test_home_without_passwd_is_the_root(bundle):
     """C-PROC-07."""
     (bundle.rootfs / "etc/passwd").unlink()

@@ -195,8 +195,7 @@ static void linked_dev_stays_inside(void **state)
 
 		assert_int_equal(unlink("rootfs/dev"), 0);
 		assert_int_equal(symlink(hostile[i], "rootfs/dev"), 0);
-		if (contain(&k, &err) < 0)
-			fail_msg("%s: %s", hostile[i], err.msg);
+		assert_int_equal(contain(&k, &err), -1);
 	}
 	assert_int_equal(stat("outside", &st), 0);
 	assert_int_equal(st.st_nlink, 2);
