@@ -26,6 +26,8 @@
 #include "container/plan.h"
 #include "verbs-internal.h"
 
+#define DEATH_WAIT_MS 1000 /* for the first process, when somebody kills all of the container */
+
 /* OPENED is a live container; it must outlive the plan. */
 int exec_plan_build(const struct exec_options *o, const struct opened *opened, struct plan *ret,
 		    struct err *err) MUST_CHECK;

@@ -288,8 +288,6 @@ static int end_process(struct proc *p)
 	return ended && code > 128 ? code - 128 : 0;
 }
 
-#define DEATH_WAIT_MS 1000 /* for the first process, when somebody kills all of the container */
-
 /* Whatever the kernel said: clones into a pid namespace that has ended are "out of memory", and a
  * process that was killed on the way just ends. */
 static void explain(const struct execution *e, int sig, struct err *err)

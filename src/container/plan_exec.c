@@ -114,7 +114,12 @@ static int open_root(struct plan *p, pid_t pid, struct err *err)
  * was executed, and the owner of the container's user namespace has them only inside of that. */
 static int fail_closed(const struct opened *o, struct err *err)
 {
-	if (err->sys != EACCES || o->status != STATUS_CREATED)
+	bool waiting = o->status == STATUS_CREATED;
+
+	/* So is one that is about to end, to everybody. */
+	if (proc_wait_end(&o->proc, waiting ? 0 : DEATH_WAIT_MS) == 1)
+		return err_set(err, ERR_STATE, "%s", TEXT_EXEC_STOPPED);
+	if (err->sys != EACCES || !waiting)
 		return -1;
 	return err_set(err, ERR_STATE,
 		       "cannot exec before start without root's rights on the host: the waiting "
