@@ -16,6 +16,11 @@
 int file_read_at(int dirfd, const char *name, size_t max, struct arena *a, char **ret,
 		 size_t *ret_len, struct err *err) MUST_CHECK;
 
+/* The same for a file that the caller of the program has named, which may also be a pipe, such as a
+ * shell's <(command). One without a writer is empty. */
+int file_read_given(const char *name, size_t max, struct arena *a, char **ret, size_t *ret_len,
+		    struct err *err) MUST_CHECK;
+
 /* The same from FD, which may be a pipe; NAME is for messages. */
 int file_read_fd(int fd, const char *name, size_t max, struct arena *a, char **ret, size_t *ret_len,
 		 struct err *err) MUST_CHECK;

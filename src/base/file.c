@@ -61,6 +61,14 @@ static int read_all(int fd, const char *name, size_t size, size_t max, struct ar
 	return 0;
 }
 
+static int fail_kind(struct err *err, const char *name, const struct stat *st)
+{
+	(void)err_set(err, ERR_SYSTEM, "open '%s': not a regular file", name);
+	err->sys = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
+	errno = err->sys;
+	return -1;
+}
+
 int file_read_at(int dirfd, const char *name, size_t max, struct arena *a, char **ret,
 		 size_t *ret_len, struct err *err)
 {
@@ -69,16 +77,28 @@ int file_read_at(int dirfd, const char *name, size_t max, struct arena *a, char 
 	AUTO_FD fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "open '%s'", name);
-	if (!S_ISREG(st.st_mode)) {
-		(void)err_set(err, ERR_SYSTEM, "open '%s': not a regular file", name);
-		err->sys = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-		errno = err->sys;
-		return -1;
-	}
+	if (!S_ISREG(st.st_mode))
+		return fail_kind(err, name, &st);
 	if ((uintmax_t)st.st_size > max)
 		return fail_too_long(err, name, max);
 
 	return read_all(fd, name, (size_t)st.st_size, max, a, ret, ret_len, err);
+}
+
+int file_read_given(const char *name, size_t max, struct arena *a, char **ret, size_t *ret_len,
+		    struct err *err)
+{
+	struct stat st;
+
+	AUTO_FD fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "open '%s'", name);
+	if (!S_ISFIFO(st.st_mode))
+		return file_read_at(AT_FDCWD, name, max, a, ret, ret_len, err);
+	if (fcntl(fd, F_SETFL, 0) < 0)
+		return err_sys(err, "open '%s'", name);
+
+	return read_all(fd, name, 0, max, a, ret, ret_len, err);
 }
 
 int file_read_fd(int fd, const char *name, size_t max, struct arena *a, char **ret, size_t *ret_len,

@@ -167,7 +167,7 @@ static int read_document(const struct cli *c, struct arena *a, char **ret, size_
 	}
 	if (strcmp(c->resources, "-") == 0)
 		return file_read_fd(STDIN_FILENO, "<stdin>", JSON_MAX_BYTES, a, ret, ret_len, err);
-	if (file_read_at(AT_FDCWD, c->resources, JSON_MAX_BYTES, a, ret, ret_len, err) < 0)
+	if (file_read_given(c->resources, JSON_MAX_BYTES, a, ret, ret_len, err) < 0)
 		return err_wrap(err, "--resources");
 
 	return 0;

@@ -118,10 +118,12 @@ static int work(struct cli *c, int argc, char **argv, struct err *err)
 	memcpy(words, argv, (size_t)argc * sizeof(*words));
 
 	int parsed = cli_parse(c, argc, argv, &cmd, err);
-	if (isolate(c, parsed < 0 ? &log_err : err) < 0)
-		return -1;
+	/* First: the second pass has the caller's descriptors then, which an operand may name
+	 * (/dev/fd/63). */
 	if (parsed == 0 && cmd && cmd->enters_container && self_protect(words, err) < 0)
 		return fail_command(c, cmd, err);
+	if (isolate(c, parsed < 0 ? &log_err : err) < 0)
+		return -1;
 	if (open_log(c, &log_err) < 0 && parsed == 0 && cmd && !cmd->log_optional) {
 		*err = log_err;
 		return -1;

@@ -94,7 +94,8 @@ static void create_undo(struct creation *c)
 	if (c->record.hooks_began && c->record.has_poststop &&
 	    state_text(c, STATUS_STOPPED, &text, &err) == 0)
 		hooks_run_all(c->plan.config, HOOK_POSTSTOP,
-			      &(const struct hook_context){ text.s, c->plan.bundlefd, NULL });
+			      &(const struct hook_context){ .state = text.s,
+							     .cwdfd = c->plan.bundlefd });
 	/* conmon takes an existing pid file as success (engine-contracts 4). */
 	if (c->pid_file_written)
 		(void)unlink(c->plan.options->pid_file);

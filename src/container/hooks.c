@@ -73,6 +73,7 @@ NORETURN static void hook_child(const struct oci_hook *h, int statefd, int outfd
 {
 	struct err err = ERR_INIT;
 	static const char *const no_env[] = { NULL };
+	const char *const *env = h->env.v ? h->env.v : ctx->env ? ctx->env : no_env;
 	const char *const *argv = h->args.v;
 	const char *self[] = { h->path, NULL };
 	sigset_t none;
@@ -93,7 +94,7 @@ NORETURN static void hook_child(const struct oci_hook *h, int statefd, int outfd
 		  (!ctx->filter || filter_load_unheard(ctx->filter, &err) == 0);
 	if (ok)
 		execve(h->path, (char *const *)(uintptr_t)argv,
-		       (char *const *)(uintptr_t)(h->env.v ? h->env.v : no_env));
+		       (char *const *)(uintptr_t)env);
 	int e = errno;
 	ssize_t n = write(errfd, &e, sizeof(e));
 	_exit(n == sizeof(e) ? 127 : 126);

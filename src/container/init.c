@@ -153,6 +153,20 @@ static bool wants_messenger(const struct plan *p)
 /* ---- launch ------------------------------------------------------------------------------------
  */
 
+/* The program's environment. The array is this process's own copy since the clone. */
+static const char *const *final_env(struct init *in)
+{
+	const struct plan *p = in->plan;
+	size_t n = p->n_env;
+
+	if (p->listen_pid)
+		(void)snprintf(p->listen_pid, LISTEN_PID_SIZE, "LISTEN_PID=%d", (int)getpid());
+	if (!p->has_home)
+		p->env[n++] = in->home;
+	p->env[n] = NULL;
+	return p->env;
+}
+
 int init_run_hooks(struct init *in, enum oci_hook_point point, enum status status, int cwdfd,
 		   struct err *err)
 {
@@ -170,11 +184,11 @@ int init_run_hooks(struct init *in, enum oci_hook_point point, enum status statu
 	state_print(&text, &state, 0);
 	if (!str_text(&text))
 		return err_oom(err);
-	const struct hook_context ctx = {
-		.state = text.s,
-		.cwdfd = cwdfd,
-		.filter = point == HOOK_START_CONTAINER && p->filter.insns ? &p->filter : NULL,
-	};
+	struct hook_context ctx = { .state = text.s, .cwdfd = cwdfd };
+	if (point == HOOK_START_CONTAINER) {
+		ctx.filter = p->filter.insns ? &p->filter : NULL;
+		ctx.env = final_env(in);
+	}
 	return hooks_run(p->config, point, &ctx, err);
 }
 
@@ -244,18 +258,10 @@ static int step_filter(struct init *in, struct err *err)
 
 static int step_exec(struct init *in, struct err *err)
 {
-	const struct plan *p = in->plan;
-	const struct oci_process *process = &p->config->process;
-	size_t n = p->n_env;
+	const struct oci_process *process = &in->plan->config->process;
 
-	/* The arrays are this process's own copies since the clone. */
-	if (p->listen_pid)
-		(void)snprintf(p->listen_pid, LISTEN_PID_SIZE, "LISTEN_PID=%d", (int)getpid());
-	if (!p->has_home)
-		p->env[n++] = in->home;
-	p->env[n] = NULL;
 	execve(in->executable, (char *const *)(uintptr_t)process->args.v,
-	       (char *const *)(uintptr_t)p->env);
+	       (char *const *)(uintptr_t)final_env(in));
 	if (errno == ENOENT)
 		return err_set(
 			err, ERR_CONFIG, TEXT_EXEC_ERRNO, process->args.v[0],

@@ -179,7 +179,7 @@ int config_load_process(const char *name, struct oci_config *c, struct err *err)
 	const char *kept = arena_strdup(&c->arena, name);
 	if (!kept)
 		return err_oom(err);
-	if (file_read_at(AT_FDCWD, name, JSON_MAX_BYTES, &c->arena, &text, &len, err) < 0 ||
+	if (file_read_given(name, JSON_MAX_BYTES, &c->arena, &text, &len, err) < 0 ||
 	    json_parse_from(doc, base, kept, text, len, &c->arena, err) < 0)
 		return -1;
 

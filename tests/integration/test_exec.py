@@ -535,11 +535,24 @@ def test_process_file_that_is_wrong(running, text, place):
     assert (place or "console socket") in line
 
 
+def test_process_file_that_is_a_pipe(running):
+    """cli-reference 4: a shell's <(command), whose descriptor the caller only lends."""
+    read, write = os.pipe()
+    os.write(write, json.dumps({"args": ["/bin/sh", "-c", "echo yes; ls /proc/self/fd | wc -l"],
+                                "cwd": "/", "env": ["PATH=/bin"]}).encode())
+    os.close(write)
+    result = running.command("exec", "--process", f"/dev/fd/{read}", running.id, pass_fds=(read,))
+    os.close(read)
+    # Nothing but the three streams, and the directory that ls reads.
+    assert (result.code, result.out.split()) == (0, ["yes", "4"]), result
+
+
 def test_process_file_that_is_no_file(running):
-    """S-72, I-29: no FIFO stops us."""
+    """S-72, I-29: no FIFO stops us; without a writer it is empty."""
     fifo = running.dir / "fifo"
     os.mkfifo(fifo)
-    for path in (fifo, running.dir, running.dir / "missing", "/dev/zero"):
+    assert f"{fifo}:1:1" in running.refused_exec(options=["--process", fifo])
+    for path in (running.dir, running.dir / "missing", "/dev/zero"):
         assert "--process" in running.refused_exec(options=["--process", path])
 
 

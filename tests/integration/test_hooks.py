@@ -152,11 +152,14 @@ def add_probe(bundle, point, **more):
 @pytest.mark.parametrize("env", [None, [], ["A=b", "PATH=/usr/bin:/bin"]])
 @pytest.mark.parametrize("point", POINTS)
 def test_environment_of_a_hook_is_exactly_what_is_listed(bundle, point, env):
-    """R-HOOK-09, I-26: nothing of the runtime's own environment."""
+    """R-HOOK-09, I-26: nothing of the runtime's own environment. A startContainer hook without a
+    list has that of the program, for it is one of the container's."""
     seen = add_probe(bundle, point, **({} if env is None else {"env": env}))
+    bundle.process["env"] = ["A=1", "HOME=/h"]
     bundle.probe("exit 0")
     bundle.run_ok()
-    assert seen().environ == (env or [])
+    inherited = ["A=1", "HOME=/h"] if point == "startContainer" else []
+    assert seen().environ == (inherited if env is None else env)
 
 
 @pytest.mark.parametrize("point", POINTS)

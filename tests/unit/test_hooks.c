@@ -26,7 +26,7 @@ static int run(struct scratch *s, struct oci_hook *hooks, size_t n, struct err *
 {
 	struct oci_config c = config_with(hooks, n);
 
-	return hooks_run(&c, HOOK_PRESTART, &(struct hook_context){ "{\"id\":\"web\"}", s->fd, NULL },
+	return hooks_run(&c, HOOK_PRESTART, &(struct hook_context){ .state = "{\"id\":\"web\"}", .cwdfd = s->fd },
 			 err);
 }
 
@@ -169,7 +169,7 @@ static void poststop_goes_on_after_a_failure(void **state)
 	struct oci_config c = { .has_root = false };
 	c.hooks[HOOK_POSTSTOP] = (struct oci_hooks){ .v = hooks, .n = 2 };
 
-	hooks_run_all(&c, HOOK_POSTSTOP, &(struct hook_context){ "{}", s->fd, NULL });
+	hooks_run_all(&c, HOOK_POSTSTOP, &(struct hook_context){ .state = "{}", .cwdfd = s->fd });
 
 	assert_content(s, "second", "ran\n");
 }
