@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/attr.h"
@@ -47,6 +48,10 @@ int fd_connect_unix(const char *path, int sock_type, int *ret_fd, struct err *er
  * the other side's queue stays full for TIMEOUT_MS; 0 waits for ever. */
 int fd_connect_file(int file, const char *name, int sock_type, unsigned timeout_ms, int *ret_fd,
 		    struct err *err) MUST_CHECK;
+
+/* A timer that expires every INTERVAL_NS, the first time after one; 0 is no interval. Each read(2)
+ * of 8 bytes waits for that. */
+int fd_open_timer(uint64_t interval_ns, int *ret_fd, struct err *err) MUST_CHECK;
 
 /* Makes 0, 1 and 2 exist (as /dev/null), so that no descriptor of ours ever gets such a number. */
 int fd_ensure_stdio(struct err *err) MUST_CHECK;

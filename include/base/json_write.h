@@ -22,6 +22,9 @@ void json_close(struct json_writer *w, char bracket);                 /* '}' or 
 
 void json_put_string(struct json_writer *w, const char *key, const char *value);
 void json_put_int(struct json_writer *w, const char *key, int64_t value);
+void json_put_u64(struct json_writer *w, const char *key, uint64_t value);
+/* TEXT is JSON already: "null", "0.25". */
+void json_put_raw(struct json_writer *w, const char *key, const char *text);
 void json_put_bool(struct json_writer *w, const char *key, bool value);
 /* An array of strings, ended by NULL. */
 void json_put_strings(struct json_writer *w, const char *key, const char *const *values);

@@ -57,6 +57,10 @@ int parse_u32(const char *s, uint32_t *ret) MUST_CHECK;
  * ib behind it: powers of 1024. A fraction, or what the type cannot hold, is refused. */
 int parse_size(const char *s, int64_t *ret) MUST_CHECK;
 
+/* A duration as Go writes it: decimal numbers with units (h m s ms us ns), "1m30s", "1.5h", or "0".
+ * No sign; what is below a nanosecond is dropped. At most INT64_MAX nanoseconds. */
+int parse_duration(const char *s, uint64_t *ret_ns) MUST_CHECK;
+
 bool str_starts(const char *s, const char *prefix);
 
 /* Of NAMES[n], the one nearest to S by edit distance if it is near enough to be a typing error

@@ -2,13 +2,15 @@
 /* cli/cli.h - one invocation of the program, and the table of its commands
  *
  * main parses everything into one struct cli before anything is opened, then calls the command. A
- * command returns 0 or -1 with *err, and appends what it has to say to cli->out: main alone prints,
- * adds the verb and the id to a failure and picks the exit status. So a command that fails prints
- * nothing on stdout, and a full disk or a closed pipe behind stdout is a failure like any other. */
+ * command returns 0 or -1 with *err, and appends what it has to say to cli->out: main prints it at
+ * the end, adds the verb and the id to a failure and picks the exit status. So a command that fails
+ * prints nothing on stdout (but what cli_flush() let go before), and a full disk or a closed pipe
+ * behind stdout is a failure like any other. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/attr.h"
@@ -71,6 +73,8 @@ struct cli {
 	bool all, force, quiet, rootless_spec;
 	int format;            /* enum list_format, -1: not given */
 	const char *spec_file; /* NULL: "config.json" */
+	const char *interval;  /* NULL: the command's own */
+	bool once;             /* events --stats, stats --no-stream */
 	const char *resources; /* update: a file, or "-" */
 	const char *update[UPDATE_OPTIONS];
 
@@ -111,7 +115,7 @@ struct command {
 
 extern const struct command command_create, command_run, command_start, command_state, command_kill,
 	command_exec, command_delete, command_list, command_ps, command_spec, command_features,
-	command_pause, command_resume, command_update;
+	command_pause, command_resume, command_update, command_events, command_stats;
 
 /* All of them in the order of the help text, ended by NULL; and the global options. */
 extern const struct command *const cli_commands[];
@@ -131,6 +135,14 @@ int cli_open_root(const struct cli *c, bool create, int *ret_fd, struct err *err
 
 /* Takes the first operand as the id of a container and checks it. */
 int cli_take_id(struct cli *c, struct err *err) MUST_CHECK;
+
+/* --interval in nanoseconds, DEFAULT_NS when it is not given; zero is refused. */
+int cli_interval(const struct cli *c, uint64_t default_ns, uint64_t *ret_ns,
+		 struct err *err) MUST_CHECK;
+
+/* Prints what is in c->out and empties it. main does it at the end; a command that goes on for long
+ * does it as often as it has something to say. */
+int cli_flush(struct cli *c, struct err *err) MUST_CHECK;
 
 /* Appends the help text of the program, of CMD, and the output of --version. */
 void cli_help(struct str *out);

@@ -11,6 +11,8 @@
 #define TEXT_ID_TAKEN         "container with given ID already exists: \"%s\""
 /* containerd shim, CRI-O: "container not running" -> process already finished. */
 #define TEXT_NOT_RUNNING      "container not running"
+/* People; runc's words for events. */
+#define TEXT_ID_NOT_RUNNING   "container with id %s is not running"
 /* go-runc callers, of resume; runc's words. A second pause says TEXT_NOT_RUNNING, as with runc. */
 #define TEXT_NOT_PAUSED       "container not paused"
 /* runc's words for start and delete in the wrong state. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -271,6 +272,21 @@ int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, 
 int fd_connect_unix(const char *path, int sock_type, int *ret_fd, struct err *err)
 {
 	return fd_connect_unix_at(AT_FDCWD, path, sock_type, ret_fd, err);
+}
+
+int fd_open_timer(uint64_t interval_ns, int *ret_fd, struct err *err)
+{
+	const struct timespec interval = { .tv_sec = (time_t)(interval_ns / 1000000000),
+					   .tv_nsec = (long)(interval_ns % 1000000000) };
+	const struct itimerspec when = { .it_interval = interval, .it_value = interval };
+
+	ASSERT(interval_ns > 0);
+	AUTO_FD fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (fd < 0 || timerfd_settime(fd, 0, &when, NULL) < 0)
+		return err_sys(err, "set a timer");
+
+	*ret_fd = fd_take(&fd);
+	return 0;
 }
 
 int fd_ensure_stdio(struct err *err)

@@ -55,6 +55,18 @@ void json_put_int(struct json_writer *w, const char *key, int64_t value)
 	str_addf(w->out, "%" PRId64, value);
 }
 
+void json_put_u64(struct json_writer *w, const char *key, uint64_t value)
+{
+	put_key(w, key);
+	str_addf(w->out, "%" PRIu64, value);
+}
+
+void json_put_raw(struct json_writer *w, const char *key, const char *text)
+{
+	put_key(w, key);
+	str_add(w->out, text);
+}
+
 void json_put_bool(struct json_writer *w, const char *key, bool value)
 {
 	put_key(w, key);

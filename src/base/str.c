@@ -275,6 +275,80 @@ int parse_size(const char *s, int64_t *ret)
 	return 0;
 }
 
+/* Takes a unit of time off *S; 0 when there is none. Longer names come before their beginnings. */
+static uint64_t take_unit(const char **s)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {
+		{ "ns", 1 },
+		{ "us", 1000 },
+		{ "\xc2\xb5s", 1000 }, /* micro sign */
+		{ "\xce\xbcs", 1000 }, /* mu */
+		{ "ms", 1000000 },
+		{ "s", 1000000000 },
+		{ "m", 60 * UINT64_C(1000000000) },
+		{ "h", 3600 * UINT64_C(1000000000) },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (!str_starts(*s, units[i].name))
+			continue;
+		*s += strlen(units[i].name);
+		return units[i].ns;
+	}
+
+	return 0;
+}
+
+/* Takes one number with its unit off *S and adds it to *TOTAL. */
+static int take_part(const char **s, uint64_t *total)
+{
+	static const char digits[] = "0123456789";
+	const char *whole = *s;
+	size_t n_whole = strspn(whole, digits);
+	bool has_point = whole[n_whole] == '.';
+	const char *fraction = whole + n_whole + has_point;
+	size_t n_fraction = has_point ? strspn(fraction, digits) : 0;
+	uint64_t value = 0;
+
+	if (n_whole + n_fraction == 0)
+		return -1;
+	*s = fraction + n_fraction;
+	uint64_t unit = take_unit(s);
+	if (unit == 0)
+		return -1;
+	for (size_t i = 0; i < n_whole; i++) {
+		if (__builtin_mul_overflow(value, 10u, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(whole[i] - '0'), &value))
+			return -1;
+	}
+	if (__builtin_mul_overflow(value, unit, &value) || value > INT64_MAX)
+		return -1;
+	for (uint64_t i = 0, scale = 10; i < n_fraction && scale <= unit; i++, scale *= 10)
+		value += (uint64_t)(fraction[i] - '0') * unit / scale;
+
+	return __builtin_add_overflow(*total, value, total) || *total > INT64_MAX ? -1 : 0;
+}
+
+int parse_duration(const char *s, uint64_t *ret_ns)
+{
+	uint64_t total = 0;
+
+	if (strcmp(s, "0") == 0) {
+		*ret_ns = 0;
+		return 0;
+	}
+	do {
+		if (take_part(&s, &total) < 0)
+			return -1;
+	} while (*s);
+
+	*ret_ns = total;
+	return 0;
+}
+
 bool str_starts(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

@@ -4,8 +4,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "cli/env.h"
 #include "container/store.h"
 
@@ -46,14 +48,14 @@ const struct opt cli_global_options[] = {
 /* clang-format on */
 
 const struct command *const cli_commands[] = {
-	&command_create, &command_start, &command_run,    &command_exec,     &command_state,
-	&command_kill,   &command_pause, &command_resume, &command_update,   &command_delete,
-	&command_list,   &command_ps,    &command_spec,   &command_features, NULL,
+	&command_create,   &command_start, &command_run,    &command_exec,   &command_state,
+	&command_kill,     &command_pause, &command_resume, &command_update, &command_delete,
+	&command_list,     &command_ps,    &command_events, &command_stats,  &command_spec,
+	&command_features, NULL,
 };
 
 /* Other runtimes have these. Without this list a user would be asked whether he meant `spec`. */
 static const char *const missing_commands[] = {
-	"events",
 	"checkpoint",
 	"restore",
 };
@@ -73,6 +75,33 @@ int cli_take_id(struct cli *c, struct err *err)
 	c->id = c->operands[0];
 
 	return store_check_id(c->id, err);
+}
+
+int cli_interval(const struct cli *c, uint64_t default_ns, uint64_t *ret_ns, struct err *err)
+{
+	uint64_t ns = default_ns;
+
+	if (c->interval && (parse_duration(c->interval, &ns) < 0 || ns == 0))
+		return err_set(err, ERR_USAGE,
+			       "option '--interval': expected a duration above 0 such as 5s, 500ms "
+			       "or 1m30s, found '%s'",
+			       c->interval);
+
+	*ret_ns = ns;
+	return 0;
+}
+
+int cli_flush(struct cli *c, struct err *err)
+{
+	const char *text = str_text(&c->out);
+
+	if (!text)
+		return err_oom(err);
+	if (c->out.len > 0 && file_write_all(STDOUT_FILENO, text, c->out.len) < 0)
+		return err_sys(err, "write to standard output");
+	str_done(&c->out);
+
+	return 0;
 }
 
 static int fail_unknown_command(const char *name, struct err *err)

@@ -18,7 +18,6 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/self.h"
 #include "cli/cli.h"
 #include "cli/env.h"
@@ -91,18 +90,6 @@ static int fail_command(const struct cli *c, const struct command *cmd, struct e
 	return err_wrap(err, "%s", cmd->name);
 }
 
-static int print_output(const struct cli *c, struct err *err)
-{
-	const char *text = str_text(&c->out);
-
-	if (!text)
-		return err_oom(err);
-	if (c->out.len > 0 && file_write_all(STDOUT_FILENO, text, c->out.len) < 0)
-		return err_sys(err, "write to standard output");
-
-	return 0;
-}
-
 static int work(struct cli *c, int argc, char **argv, struct err *err)
 {
 	const struct command *cmd = NULL;
@@ -134,7 +121,7 @@ static int work(struct cli *c, int argc, char **argv, struct err *err)
 	if (cmd && cmd->run(c, err) < 0)
 		return fail_command(c, cmd, err);
 
-	return print_output(c, err);
+	return cli_flush(c, err);
 }
 
 int main(int argc, char **argv)

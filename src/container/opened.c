@@ -50,6 +50,23 @@ int opened_cgroup(const struct opened *o, struct cgroup_hierarchy *h, struct cgr
 			   err);
 }
 
+int opened_need_cgroup(const struct opened *o, const char *verb, struct cgroup_hierarchy *h,
+		       struct cgroup *cg, struct err *err)
+{
+	int rc = opened_cgroup(o, h, cg, err);
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	if (o->record.cgroup)
+		return err_set(err, ERR_STATE, "cannot %s the container: its cgroup '%s' is gone",
+			       verb, o->record.cgroup);
+
+	return err_set(err, ERR_STATE,
+		       "cannot %s the container: it has no cgroup of its own (the caller had no "
+		       "right to make one)",
+		       verb);
+}
+
 int opened_hooks(const struct opened *o, enum oci_hook_point point, enum status status, bool all,
 		 struct err *err)
 {

@@ -9,24 +9,6 @@
  * Shorter than other commands wait for the lock that is held meanwhile. */
 #define FREEZE_WAIT_MS 8000
 
-/* The container's cgroup, which the VERB cannot do without. */
-static int need_cgroup(const struct opened *o, const char *verb, struct cgroup_hierarchy *h,
-		       struct cgroup *cg, struct err *err)
-{
-	int rc = opened_cgroup(o, h, cg, err);
-
-	if (rc != 0)
-		return rc < 0 ? -1 : 0;
-	if (o->record.cgroup)
-		return err_set(err, ERR_STATE, "cannot %s the container: its cgroup '%s' is gone",
-			       verb, o->record.cgroup);
-
-	return err_set(err, ERR_STATE,
-		       "cannot %s the container: it has no cgroup of its own (the caller had no "
-		       "right to make one)",
-		       verb);
-}
-
 /* Opens a container that has processes. */
 static int open_alive(int rootfd, const char *id, const char *verb, const char *stopped,
 		      struct opened *o, struct err *err)
@@ -55,7 +37,7 @@ int container_pause(int rootfd, const char *id, struct err *err)
 	if (o.status == STATUS_PAUSED)
 		return err_set(err, ERR_STATE, "%s", TEXT_NOT_RUNNING);
 
-	int rc = need_cgroup(&o, "pause", &h, &cg, err);
+	int rc = opened_need_cgroup(&o, "pause", &h, &cg, err);
 	if (rc == 0)
 		rc = cgroup_freeze(&cg, FREEZE_WAIT_MS, err);
 	cgroup_done(&cg);
@@ -74,7 +56,7 @@ int container_resume(int rootfd, const char *id, struct err *err)
 	if (o.status != STATUS_PAUSED)
 		return err_set(err, ERR_STATE, "%s", TEXT_NOT_PAUSED);
 
-	int rc = need_cgroup(&o, "resume", &h, &cg, err);
+	int rc = opened_need_cgroup(&o, "resume", &h, &cg, err);
 	if (rc == 0)
 		rc = cgroup_thaw(&cg, FREEZE_WAIT_MS, err);
 	cgroup_done(&cg);
@@ -96,7 +78,7 @@ int container_update(int rootfd, const char *id, const struct oci_config *resour
 	if (!cgroup_update_wants(resources))
 		return 0;
 
-	int rc = need_cgroup(&o, "update", &h, &cg, err);
+	int rc = opened_need_cgroup(&o, "update", &h, &cg, err);
 	if (rc == 0)
 		rc = cgroup_update(&h, &cg, resources, err);
 	cgroup_done(&cg);

@@ -37,6 +37,10 @@ void opened_done(struct opened *o);
 int opened_cgroup(const struct opened *o, struct cgroup_hierarchy *h, struct cgroup *cg,
 		  struct err *err) MUST_CHECK;
 
+/* The same for a VERB that cannot do without: -1 when there is none. */
+int opened_need_cgroup(const struct opened *o, const char *verb, struct cgroup_hierarchy *h,
+		       struct cgroup *cg, struct err *err) MUST_CHECK;
+
 /* Waits until the process behind SOCK runs its program: LAUNCH, then end of file, because execve
  * closed the socket. */
 int launch_await(int sock, struct err *err) MUST_CHECK;

@@ -134,7 +134,7 @@ def test_many_arguments_are_a_mistake_like_any_other(root):
     assert not root.exists()
 
 
-@pytest.mark.parametrize("name", "events checkpoint restore".split())
+@pytest.mark.parametrize("name", "checkpoint restore".split())
 def test_command_that_is_missing_says_so(name):
     """podman takes the success of `checkpoint --help` for support."""
     assert f"'{name}' is not supported yet" in one_line(cruntime(name, "--help"))

@@ -433,6 +433,21 @@ static void full_queue_ends_a_connect_that_has_a_limit(void **state)
 	close(listener);
 }
 
+static void a_timer_expires_again_and_again(void **state)
+{
+	struct err err = ERR_INIT;
+	uint64_t turns;
+	AUTO_FD timer = -1;
+	(void)state;
+
+	assert_int_equal(fd_open_timer(1000000, &timer, &err), 0);
+	assert_true(is_cloexec(timer));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(read(timer, &turns, sizeof(turns)), sizeof(turns));
+		assert_true(turns >= 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +466,7 @@ int main(void)
 		SCRATCH_TEST(listening_does_not_replace_what_exists),
 		SCRATCH_TEST(connecting_to_anything_but_a_socket_is_refused),
 		SCRATCH_TEST(missing_standard_streams_are_made),
+		cmocka_unit_test(a_timer_expires_again_and_again),
 		SCRATCH_TEST(long_message_is_sent_in_parts_until_a_deadline),
 		SCRATCH_TEST(full_queue_ends_a_connect_that_has_a_limit),
 	};

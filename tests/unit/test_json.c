@@ -575,6 +575,23 @@ static void written_json_nests_and_separates(void **state)
 	}
 }
 
+static void written_numbers_have_their_whole_range(void **state)
+{
+	AUTO_STR out = STR_INIT;
+	struct json_writer w = { .out = &out };
+	(void)state;
+
+	json_open(&w, NULL, '[');
+	json_put_u64(&w, NULL, UINT64_MAX);
+	json_put_int(&w, NULL, INT64_MIN);
+	json_put_raw(&w, NULL, "null");
+	json_put_raw(&w, NULL, "0.25");
+	json_close(&w, ']');
+
+	assert_string_equal(str_text(&out),
+			    "[18446744073709551615,-9223372036854775808,null,0.25]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,6 +608,7 @@ int main(void)
 		cmocka_unit_test(errors_are_collected_up_to_a_limit),
 		cmocka_unit_test(foreign_text_is_shortened_and_cleaned),
 		cmocka_unit_test(written_json_nests_and_separates),
+		cmocka_unit_test(written_numbers_have_their_whole_range),
 	};
 
 	return cmocka_run_group_tests_name("base/json", tests, NULL, NULL);

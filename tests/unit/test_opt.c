@@ -389,7 +389,7 @@ static void operands_are_counted(void **state)
 			      "(see 'cruntime list --help')" },
 		{ "x strat", "cruntime: unknown command 'strat', did you mean 'start'? "
 			     "(see 'cruntime --help')" },
-		{ "x events a", "cruntime: command 'events' is not supported yet "
+		{ "x restore a", "cruntime: command 'restore' is not supported yet "
 				"(see 'cruntime --help')" },
 		/* clang-format on */
 	};

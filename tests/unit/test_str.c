@@ -264,6 +264,43 @@ static void sizes_have_suffixes(void **state)
 	}
 }
 
+/* cli-reference 4: Go's durations, which go-runc sends as "5s"; the whole word or nothing */
+static void durations_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} good[] = {
+		/* clang-format off */
+		{ "0", 0 }, { "0s", 0 }, { "5s", UINT64_C(5000000000) }, { "500ms", 500000000 },
+		{ "1m30s", UINT64_C(90000000000) }, { "1h2m3s4ms5us6ns", UINT64_C(3723004005006) },
+		{ "1.5h", UINT64_C(5400000000000) }, { ".5s", 500000000 }, { "2.s", 2000000000 },
+		{ "0.1us", 100 }, { "1.9ns", 1 }, { "1.0000000000000000000001s", 1000000000 },
+		{ "7\xc2\xb5s", 7000 }, { "7\xce\xbcs", 7000 }, { "010s", UINT64_C(10000000000) },
+		{ "9223372036854775807ns", INT64_MAX },
+		/* clang-format on */
+	};
+	static const char *const bad[] = {
+		"", "5", "s", ".s", ".", "5 s", " 5s", "5s ", "-5s", "+5s", "5S", "5d", "5sec", "1m30",
+		"5s,3s", "1e3s", "0x5s", "1.2.3s", "9223372036854775808ns", "2562048h",
+		"9223372036854775807ns1ns", "99999999999999999999999h", "00",
+	};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		uint64_t ns = 7777;
+
+		if (parse_duration(good[i].text, &ns) < 0 || ns != good[i].ns)
+			fail_msg("'%s' gives %llu", good[i].text, (unsigned long long)ns);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		uint64_t ns = 7777;
+
+		if (parse_duration(bad[i], &ns) == 0 || ns != 7777)
+			fail_msg("'%s' gives %llu", bad[i], (unsigned long long)ns);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +314,7 @@ int main(void)
 		cmocka_unit_test(parse_i64_covers_its_range),
 		cmocka_unit_test(parse_u32_covers_its_range),
 		cmocka_unit_test(sizes_have_suffixes),
+		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(str_starts_compares_the_beginning),
 		cmocka_unit_test(nearest_name_is_found_only_when_near),
 	};
