@@ -286,7 +286,9 @@ def test_start_and_delete_killed_at_any_system_call(bundle, prepared, verb):
                    verb=verb)
         if bundle.exists():
             result = bundle.command("state", bundle.id)
-            assert result.code == 0, f"killed at call {n}: {result}"
+            # A delete may have come as far as the record, which goes next to last.
+            told = verb == "delete" and "delete --force removes the container" in result.err
+            assert result.code == 0 or told, f"killed at call {n}: {result}"
         result = bundle.command("delete", "--force", bundle.id)
         assert result.code == 0, f"killed at call {n}: {result}"
         lines = bundle.probe_lines()
