@@ -53,7 +53,7 @@ static int check_status(const struct opened *o, struct err *err)
 		return err_set(err, ERR_STATE, "%s", TEXT_EXEC_STOPPED);
 	case STATUS_CREATING:
 		return err_set(err, ERR_STATE,
-			       "cannot exec in a container that is still being created");
+			       "cannot exec in a container that is being created or deleted");
 	case STATUS_UNKNOWN:
 		break;
 	}
@@ -294,7 +294,8 @@ static void explain(const struct execution *e, int sig, struct err *err)
 {
 	if (err->kind != ERR_SYSTEM || e->opened.proc.pidfd < 0)
 		return;
-	if (proc_wait_end(&e->opened.proc, sig ? DEATH_WAIT_MS : 0) != 0)
+	int wait_ms = sig || err->sys == ENOMEM ? DEATH_WAIT_MS : 0;
+	if (proc_wait_end(&e->opened.proc, wait_ms) != 0)
 		err_set(err, ERR_STATE, "%s", TEXT_EXEC_STOPPED);
 	else if (sig)
 		err_set(err, ERR_SYSTEM, "the process was killed by signal %d (%s) during set-up%s",

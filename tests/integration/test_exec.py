@@ -114,7 +114,7 @@ def test_container_that_is_being_created_is_refused(bundle):
     bundle.write_config()
     process = bundle.popen("create", "-b", bundle.dir, bundle.id, stdin=subprocess.DEVNULL)
     wait_until(out.exists, "the hook")
-    assert "still being created" in bundle.refused_exec("/probe")
+    assert "being created or deleted" in bundle.refused_exec("/probe")
     (bundle.dir / "go").touch()
     assert process.wait(timeout=harness.TIMEOUT) == 0
 

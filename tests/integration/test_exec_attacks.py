@@ -191,6 +191,6 @@ def test_exec_races_with_delete(bundle, shared):
             assert p.returncode in (0, 255), error
             if p.returncode == 255:
                 assert "not running" in error or "does not exist" in error or "gone" in error or \
-                    "ended" in error or "no such" in error, error
+                    "ended" in error or "no such" in error or "deleted" in error, error
         assert not cgroup.exists()
     assert codes, codes
