@@ -89,8 +89,8 @@ static int list_ids(const struct cli *c, int root, struct readings *r, const cha
 static int take_readings(const struct cli *c, int root, bool first, struct readings *r,
 			 struct err *err)
 {
-	const char **ids;
-	size_t n;
+	const char **ids = NULL;
+	size_t n = 0;
 
 	if (list_ids(c, root, r, &ids, &n, err) < 0)
 		return -1;

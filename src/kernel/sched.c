@@ -157,7 +157,7 @@ int ioprio_apply(pid_t pid, const struct oci_io_priority *p, struct err *err)
 {
 	pid_t who = pid ? pid : getpid();
 	bool leads = getpgid(who) == who;
-	long want = (long)IOPRIO_PRIO_VALUE(p->class, p->priority);
+	long want = (long)(p->class << IOPRIO_CLASS_SHIFT | p->priority);
 
 	if (!p->present)
 		return 0;
