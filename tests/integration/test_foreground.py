@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import signal
 import subprocess
 import termios
@@ -307,8 +308,8 @@ def test_signal_ends_the_wait_for_a_reader_that_is_stuck(tty):
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
     run = tty.popen("run", "-b", tty.dir, tty.id, stdin=subprocess.DEVNULL, stdout=write,
                     stderr=subprocess.DEVNULL)
+    wait_until(lambda: not select.select([], [write], [], 0)[1], "a pipe that takes no more")
     os.close(write)
-    wait_until(lambda: tty.exists() and tty.status() == "running", "the program")
     tty.kill("KILL")
     tty.wait_stopped()
     assert run.poll() is None
