@@ -29,7 +29,7 @@ int step_signals(struct init *in, struct err *err)
 	sigset_t none;
 
 	for (int sig = 1; sig <= 64; sig++) {
-		if (in->plan->ignored >> (sig - 1) & 1 && sys_signal_default(sig) < 0)
+		if (in->plan->self.ignored >> (sig - 1) & 1 && sys_signal_default(sig) < 0)
 			return err_sys(err, "reset signal %d", sig);
 	}
 	sigemptyset(&none);

@@ -24,15 +24,14 @@ static long call_seccomp(unsigned operation, uint32_t flags, const void *arg)
 	return syscall(SYS_seccomp, operation, flags, arg);
 }
 
-/* A flag that the kernel knows gets as far as the missing program (EFAULT), others do not (EINVAL).
- */
-static bool kernel_knows_flag(uint32_t flag)
+/* Flags that the kernel knows get as far as the missing program (EFAULT), others do not (EINVAL). */
+static bool kernel_knows(uint32_t flags)
 {
 	/* This one only together with a listener. */
-	if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
-		flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	if (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 
-	return call_seccomp(SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
+	return call_seccomp(SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT;
 }
 
 /* C-SEC-11, C-SEC-30: before any side effect, with the place in config.json. */
@@ -40,14 +39,17 @@ static int check_flags(const struct oci_config *c, uint32_t flags, bool notifies
 {
 	const uint32_t at = c->linux_.seccomp.at;
 
-	if (!kernel_knows_flag(0))
+	/* Nearly always one question is enough. */
+	if (kernel_knows(flags | (notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0)))
+		return 0;
+	if (!kernel_knows(0))
 		return config_fail(c, at, err,
 				   "linux.seccomp: the running kernel has no seccomp filters "
 				   "(CONFIG_SECCOMP_FILTER)");
-	if (notifies && !kernel_knows_flag(SECCOMP_FILTER_FLAG_NEW_LISTENER))
+	if (notifies && !kernel_knows(SECCOMP_FILTER_FLAG_NEW_LISTENER))
 		return config_fail(c, at, err, "linux.seccomp: SCMP_ACT_NOTIFY needs kernel 5.0");
 	for (const struct name_value *f = oci_seccomp_flags; f->name; f++) {
-		if (flags & f->value && !kernel_knows_flag((uint32_t)f->value))
+		if (flags & f->value && !kernel_knows((uint32_t)f->value))
 			return config_fail(
 				c, at, err,
 				"linux.seccomp.flags: the running kernel does not know %s",
@@ -150,7 +152,7 @@ const char *const *filter_supported_flags(void)
 	size_t n = 0;
 
 	for (const struct name_value *f = oci_seccomp_flags; f->name; f++) {
-		if (n + 1 < ARRAY_LEN(names) && kernel_knows_flag((uint32_t)f->value))
+		if (n + 1 < ARRAY_LEN(names) && kernel_knows((uint32_t)f->value))
 			names[n++] = f->name;
 	}
 	names[n] = NULL;
