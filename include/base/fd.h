@@ -17,6 +17,18 @@
 void fd_close(int *fd);
 #define AUTO_FD AUTO(fd_close) int
 
+/* Between the two fd_close() puts off: descriptors that a mount or a mask needs for a moment have
+ * neighbouring numbers and are closed together (close_range, kernel 5.9). Not for pipes and sockets,
+ * whose other side waits for the end. At most FD_BATCH_MAX are open longer than they would be.
+ * Does not nest. */
+#define FD_BATCH_MAX 32
+struct fd_batch {
+	char unused;
+};
+struct fd_batch fd_batch_begin(void) MUST_CHECK;
+void fd_batch_end(const struct fd_batch *b);
+#define AUTO_FD_BATCH UNUSED AUTO(fd_batch_end) const struct fd_batch
+
 /* Moves ownership out of *fd. */
 int fd_take(int *fd) MUST_CHECK;
 

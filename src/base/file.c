@@ -176,12 +176,14 @@ int file_write_all(int fd, const void *data, size_t len)
 static int open_temporary(int dirfd, const char *name, char tmp[NAME_MAX + 1])
 {
 	static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
-	unsigned char bytes[6];
+	unsigned char bytes[6] = { 0 };
 	char suffix[sizeof(bytes) + 1];
 
-	/* Names are taken by chance only; more tries would mean that something is wrong. */
+	/* The first name is the same for everybody and nearly always free; the others are taken by
+	 * chance only, and more tries would mean that something is wrong. */
 	for (int tries = 0; tries < 16; tries++) {
-		if (RETRY(getrandom(bytes, sizeof(bytes), 0)) != (ssize_t)sizeof(bytes))
+		if (tries > 0 &&
+		    RETRY(getrandom(bytes, sizeof(bytes), 0)) != (ssize_t)sizeof(bytes))
 			return -1;
 		for (size_t i = 0; i < sizeof(bytes); i++)
 			suffix[i] = letters[bytes[i] % (sizeof(letters) - 1)];

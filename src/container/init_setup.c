@@ -166,6 +166,8 @@ int step_make_cwd(struct init *in, struct err *err)
 	AUTO_FD fd = -1;
 
 	(void)err;
+	if (strcmp(in->plan->config->process.cwd, "/") == 0)
+		return 0;
 	if (path_make_in(in->root.fd, in->plan->config->process.cwd, PATH_DIR, 0755, 0, &fd,
 			 &ignored) < 0)
 		log_debug("create working directory: %s", ignored.msg);

@@ -10,6 +10,7 @@
 #include "container/relay.h"
 #include "create-internal.h"
 #include "kernel/tty.h"
+#include "verbs-internal.h"
 
 /* Whatever happened, the process is our child: end it, collect it, delete what is left. */
 static void clean_up(int rootfd, const char *id, const struct proc *p)
@@ -22,13 +23,24 @@ static void clean_up(int rootfd, const char *id, const struct proc *p)
 		log_warn("delete '%s': %s, continuing", id, err.msg);
 }
 
-static int run_foreground(int rootfd, const struct create_options *o, struct relay *r,
-			  const struct proc *p, int *ret_code, struct err *err)
+/* Nobody else has had the lock since the container was made, so nothing is looked up again. */
+static int start(const struct creation *c, struct err *err)
+{
+	struct opened o = { .store = c->store,
+			    .has_record = true,
+			    .record = c->record,
+			    .status = STATUS_CREATED,
+			    .proc = c->proc }; /* all of it lent */
+
+	return start_opened(&o, err);
+}
+
+static int wait_and_delete(int rootfd, const struct create_options *o, struct relay *r,
+			   const struct proc *p, int *ret_code, struct err *err)
 {
 	struct err deleted = ERR_INIT;
 
-	if (container_start(rootfd, o->id, err) < 0 ||
-	    relay_run(r, p, !o->no_subreaper, ret_code, err) < 0) {
+	if (relay_run(r, p, !o->no_subreaper, ret_code, err) < 0) {
 		clean_up(rootfd, o->id, p);
 		return -1;
 	}
@@ -38,24 +50,39 @@ static int run_foreground(int rootfd, const struct create_options *o, struct rel
 	return 0;
 }
 
-static int run_detached(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
+/* create and start. *ret_proc is the container's process; *ret_master (may be NULL) its terminal. */
+static int launch(int rootfd, const struct create_options *o, struct proc *ret_proc,
+		  int *ret_master, struct err *err)
 {
 	struct creation c;
 
-	if (create_begin(rootfd, o, true, &c, err) < 0)
+	if (create_begin(rootfd, o, o->detach, &c, err) < 0)
 		return -1;
-	*ret_code = 0;
-	int rc = container_start(rootfd, o->id, err);
+	if (c.master >= 0)
+		tty_copy_size(STDIN_FILENO, c.master); /* before the program can ask for it */
+	int rc = start(&c, err);
+	*ret_proc = c.proc;
+	c.proc = (struct proc)PROC_INIT;
+	if (ret_master)
+		*ret_master = fd_take(&c.master);
+	create_end(&c); /* the trees of the plan must not stay busy while the container runs */
 	if (rc < 0)
-		clean_up(rootfd, o->id, &c.proc);
-	create_end(&c);
+		clean_up(rootfd, o->id, ret_proc);
 	return rc;
+}
+
+static int run_detached(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
+{
+	AUTO_PROC p = PROC_INIT;
+
+	*ret_code = 0;
+	return launch(rootfd, o, &p, NULL, err);
 }
 
 int container_run(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
 {
+	AUTO_PROC p = PROC_INIT;
 	struct relay r;
-	struct creation c;
 
 	if (o->detach)
 		return run_detached(rootfd, o, ret_code, err);
@@ -63,17 +90,11 @@ int container_run(int rootfd, const struct create_options *o, int *ret_code, str
 	 * same). */
 	if (!o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return err_sys(err, "become the subreaper");
-	if (relay_prepare(&r, err) < 0 || create_begin(rootfd, o, false, &c, err) < 0) {
-		relay_done(&r);
-		return -1;
-	}
-	AUTO_PROC p = c.proc;
-	c.proc = (struct proc)PROC_INIT;
-	r.master = fd_take(&c.master);
-	if (r.master >= 0)
-		tty_copy_size(STDIN_FILENO, r.master); /* before the program can ask for it */
-	create_end(&c); /* the trees of the plan must not stay busy while the container runs */
-	int rc = run_foreground(rootfd, o, &r, &p, ret_code, err);
+	int rc = relay_prepare(&r, err);
+	if (rc == 0)
+		rc = launch(rootfd, o, &p, &r.master, err);
+	if (rc == 0)
+		rc = wait_and_delete(rootfd, o, &r, &p, ret_code, err);
 	relay_done(&r);
 	return rc;
 }

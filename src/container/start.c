@@ -121,19 +121,26 @@ static int give_up(struct opened *o, const struct err *cause)
 	return -1;
 }
 
-int container_start(int rootfd, const char *id, struct err *err)
+int start_opened(struct opened *o, struct err *err)
 {
-	AUTO_OPENED o = OPENED_INIT;
 	AUTO_NOTIFY n = NOTIFY_INIT;
 
 	/* An agent that is not there leaves the container `created`: `start` can be tried again. */
-	if (opened_begin(rootfd, id, true, &o, err) < 0 || check_status(&o, err) < 0 ||
-	    reach_agent(&o, &n, err) < 0)
+	if (check_status(o, err) < 0 || reach_agent(o, &n, err) < 0)
 		return -1;
-	if (release(&o, &n, err) < 0)
-		return give_up(&o, err);
-	if (o.record.has_poststart &&
-	    opened_hooks(&o, HOOK_POSTSTART, STATUS_RUNNING, false, err) < 0)
-		return give_up(&o, err);
+	if (release(o, &n, err) < 0)
+		return give_up(o, err);
+	if (o->record.has_poststart &&
+	    opened_hooks(o, HOOK_POSTSTART, STATUS_RUNNING, false, err) < 0)
+		return give_up(o, err);
 	return 0;
+}
+
+int container_start(int rootfd, const char *id, struct err *err)
+{
+	AUTO_OPENED o = OPENED_INIT;
+
+	if (opened_begin(rootfd, id, true, &o, err) < 0)
+		return -1;
+	return start_opened(&o, err);
 }

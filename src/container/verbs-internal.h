@@ -41,6 +41,9 @@ int opened_cgroup(const struct opened *o, struct cgroup_hierarchy *h, struct cgr
 int opened_need_cgroup(const struct opened *o, const char *verb, struct cgroup_hierarchy *h,
 		       struct cgroup *cg, struct err *err) MUST_CHECK;
 
+/* What start does with a container that it has locked. */
+int start_opened(struct opened *o, struct err *err) MUST_CHECK;
+
 /* Waits until the process behind SOCK runs its program: LAUNCH, then end of file, because execve
  * closed the socket. */
 int launch_await(int sock, struct err *err) MUST_CHECK;

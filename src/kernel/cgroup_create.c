@@ -224,8 +224,9 @@ static int make(const struct cgroup_hierarchy *h, const struct cgroup_plan *p, c
 }
 
 /* The default name beside the caller's own cgroup: where a user's session may make cgroups. False:
- * there is no such place, or it is the root, which was tried. */
-static bool sibling_path(const struct cgroup_plan *p, char buf[PATH_MAX])
+ * there is no such place, or it is the root, which was tried. Its large buffers are no burden for
+ * those who need none of it. */
+static __attribute__((noinline)) bool sibling_path(const struct cgroup_plan *p, char buf[PATH_MAX])
 {
 	char text[PATH_MAX + 1024];
 

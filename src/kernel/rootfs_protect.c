@@ -311,6 +311,7 @@ static int finish_root(const struct rootfs_plan *p, const struct rootfs *r, stru
 
 int rootfs_protect(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
 {
+	AUTO_FD_BATCH batch = fd_batch_begin();
 	AUTO_PROTECT protect = {
 		.plan = p, .root = r, .null = -1, .empty = -1, .place = { -1, -1 }
 	};
