@@ -150,8 +150,6 @@ def test_document_that_cannot_be_read(bundle, name, message):
     (["--kernel-memory-tcp", "1M"], "memory.kernelTCP: cgroup v2"),
     (["--cpuset-cpus", '0"'], "cpu.cpus: a list of CPUs"),
     (["--blkio-weight", "5"], "blockIO.weight: expected 10 to 1000"),
-    (["--l3-cache-schema", "L3:0=f"], "'--l3-cache-schema': not supported yet"),
-    (["--mem-bw-schema", "MB:0=20"], "'--mem-bw-schema': not supported yet"),
     (["--resources", "-", "--memory", "1G"], "'--memory': --resources has all limits"),
     (["--memory", "20M", "--memory-swap", "10M"], "memory.swap: is memory plus swap"),
     ([], "no limit is given"), (["--devices", "x"], "unknown option '--devices'"),
