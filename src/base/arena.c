@@ -29,6 +29,7 @@
 #define CHUNK_SIZE ((size_t)1)
 #else
 #define CHUNK_SIZE (256UL * 1024 - sizeof(struct arena_chunk)) /* whole pages */
+#define SPARE_MAX  ((size_t)16 * 1024) /* bytes that are cheaper to clear than a new chunk */
 #endif
 
 struct arena_chunk {
@@ -50,22 +51,41 @@ static bool round_up(size_t n, size_t *ret)
 	return true;
 }
 
+/* The last chunk that was freed, cleared: a command reads many documents one after the other. */
+#ifndef ONE_OBJECT_PER_CHUNK
+static struct arena_chunk *spare;
+#endif
+
 static struct arena_chunk *chunk_map(size_t total)
 {
 #ifdef ONE_OBJECT_PER_CHUNK
 	return calloc(1, total);
 #else
+	struct arena_chunk *kept = spare;
+
+	if (kept && sizeof(*kept) + kept->size == total) {
+		spare = NULL;
+		return kept;
+	}
 	void *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 #endif
 }
 
-static void chunk_unmap(struct arena_chunk *c)
+/* USED: bytes of it that may not be zero. */
+static void chunk_unmap(struct arena_chunk *c, size_t used)
 {
 #ifdef ONE_OBJECT_PER_CHUNK
+	(void)used;
 	free(c);
 #else
+	if (!spare && c->size == CHUNK_SIZE && used <= SPARE_MAX) {
+		memset(c->data, 0, used);
+		c->next = NULL;
+		spare = c;
+		return;
+	}
 	(void)munmap(c, sizeof(*c) + c->size);
 #endif
 }
@@ -173,7 +193,7 @@ void arena_done(struct arena *a)
 
 	for (struct arena_chunk *c = a->chunks; c; c = next) {
 		next = c->next;
-		chunk_unmap(c);
+		chunk_unmap(c, c == a->chunks ? a->used : c->size);
 	}
 	a->chunks = NULL;
 	a->used = 0;

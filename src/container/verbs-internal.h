@@ -30,6 +30,10 @@ struct opened {
  * status unknown, and *err says why. */
 int opened_begin(int rootfd, const char *id, bool lock, struct opened *ret,
 		 struct err *err) MUST_CHECK;
+/* The same for one of many that is only looked at: no lock, no handle of its process; H as in
+ * status_of(). */
+int opened_look(struct cgroup_hierarchy *h, int rootfd, const char *id, struct opened *ret,
+		struct err *err) MUST_CHECK;
 void opened_done(struct opened *o);
 #define AUTO_OPENED AUTO(opened_done) struct opened
 

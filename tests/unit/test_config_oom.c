@@ -91,7 +91,7 @@ static void running_out_of_memory_is_a_failure(void **state)
 				assert_int_not_equal(err.kind, ERR_NONE);
 			}
 		}
-		assert_true(n > 4);
+		assert_true(n > 2);
 	}
 }
 
