@@ -33,8 +33,10 @@ static int by_number(const void *a, const void *b)
 }
 
 /* One call for each run of neighbours. */
-static void close_batch(void)
+void fd_batch_flush(void)
 {
+	int saved = errno;
+
 	qsort(batch.fds, batch.n, sizeof(batch.fds[0]), by_number);
 	for (size_t i = 0, next; i < batch.n; i = next) {
 		for (next = i + 1; next < batch.n && batch.fds[next] == batch.fds[next - 1] + 1;)
@@ -42,22 +44,30 @@ static void close_batch(void)
 		(void)sys_close_range((unsigned)batch.fds[i], (unsigned)batch.fds[next - 1], 0);
 	}
 	batch.n = 0;
+	errno = saved;
 }
 
-void fd_close(int *fd)
+void fd_close_now(int *fd)
 {
 	if (*fd >= 0) {
 		int saved = errno;
 
 		/* The descriptor is gone whatever close says; there is nobody to tell. */
-		if (!batch.on)
-			(void)close(*fd);
-		else
-			batch.fds[batch.n++] = *fd;
-		if (batch.n == FD_BATCH_MAX)
-			close_batch();
+		(void)close(*fd);
 		errno = saved;
 	}
+	*fd = -1;
+}
+
+void fd_close(int *fd)
+{
+	if (*fd < 0 || !batch.on) {
+		fd_close_now(fd);
+		return;
+	}
+	batch.fds[batch.n++] = *fd;
+	if (batch.n == FD_BATCH_MAX)
+		fd_batch_flush();
 	*fd = -1;
 }
 
@@ -70,12 +80,9 @@ struct fd_batch fd_batch_begin(void)
 
 void fd_batch_end(const struct fd_batch *b)
 {
-	int saved = errno;
-
 	(void)b;
-	close_batch();
+	fd_batch_flush();
 	batch.on = false;
-	errno = saved;
 }
 
 int fd_take(int *fd)

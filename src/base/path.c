@@ -175,7 +175,7 @@ static int make_file(int parent, const char *name, uint64_t resolve)
 	struct stat made;
 	struct stat found;
 
-	AUTO_FD new = open_name(parent, name, O_WRONLY | O_CREAT | O_EXCL, resolve, 0644);
+	AUTO_FD_NOW new = open_name(parent, name, O_WRONLY | O_CREAT | O_EXCL, resolve, 0644);
 	if (new < 0 && errno != EEXIST)
 		return -1;
 

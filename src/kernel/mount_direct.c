@@ -39,12 +39,15 @@ static bool flags_of(uint64_t attrs, unsigned long *ret)
 	return attrs == 0;
 }
 
+/* mount(2) cuts its data at the end of a page, without a word. */
+#define DATA_MAX 255
+
 static bool is_plain(const char *s)
 {
 	return !strpbrk(s, ",\\\"");
 }
 
-/* "mode=755,size=64k"; false for what a comma or quotes would break. */
+/* "mode=755,size=64k"; false for what is too long, or a comma or quotes would break. */
 static bool data_of(const struct mount_plan *p, const struct stat *target, struct str *out)
 {
 	const struct oci_mount_options *o = &p->config->options;
@@ -59,7 +62,7 @@ static bool data_of(const struct mount_plan *p, const struct stat *target, struc
 		str_addf(out, ",%s%s%s", d->key, d->value ? "=" : "", d->value ? d->value : "");
 	}
 
-	return out->len == 0 || str_text(out);
+	return out->len == 0 || (out->len <= DATA_MAX && str_text(out));
 }
 
 static bool wants_more(const struct oci_config *c, const struct mount_plan *p)

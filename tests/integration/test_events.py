@@ -30,6 +30,9 @@ class Watcher:
     def __init__(self, bundle, *words):
         self.file = bundle.dir / "watched"
         self.errors = bundle.dir / "watched.err"
+        cgroup = cgroup_of(bundle.state().pid)
+        self.watched = [f"/{name}" for name in ("cgroup.events", "memory.events")
+                        if (cgroup / name).exists()]
         with open(self.file, "wb") as out, open(self.errors, "wb") as err:
             self.process = bundle.popen(*words, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
 
@@ -55,7 +58,7 @@ class Watcher:
                 except OSError:
                     pass
             return any("timerfd" in t for t in targets) and \
-                any(t.endswith("/cgroup.events") for t in targets) and \
+                all(any(t.endswith(f) for t in targets) for f in self.watched) and \
                 pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().split(") ")[1][0] == "S"
         wait_until(has_all, "events to watch")
 

@@ -249,6 +249,16 @@ def test_option_that_is_too_long_for_the_kernel_is_refused(bundle):
     bundle.refused_config("mounts[7]", "'size'", "255 bytes")
 
 
+def test_mount_becomes_read_only_after_a_target_was_made_in_it(bundle):
+    """C-MOUNT-18, C-MOUNT-29: what made the file does not keep it open for writing"""
+    file = bundle.dir / "file"
+    file.write_text("content")
+    bundle.mount("/data", "tmpfs", "tmpfs")
+    bundle.mount("/data/file", None, file, "bind")
+    bundle.mount("/data", None, "none", "bind", "remount", "ro")
+    assert "ro" in mount_at(bundle.run_probe(), "/data").options
+
+
 @pytest.mark.parametrize("fstype", ["ramfs", "tmpfs"])
 def test_generic_file_system(bundle, fstype):
     """C-MOUNT-44."""

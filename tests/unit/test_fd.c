@@ -46,6 +46,10 @@ static void a_batch_closes_together_at_its_end(void **state)
 			if (i == 1)
 				assert_true(fcntl(fds[i], F_GETFD) >= 0);
 		}
+		int urgent = open("/dev/null", O_RDONLY | O_CLOEXEC), copy = urgent;
+		fd_close_now(&urgent);
+		assert_int_equal(urgent, -1);
+		assert_int_equal(fcntl(copy, F_GETFD), -1);
 		errno = ENOTTY;
 	}
 	assert_int_equal(errno, ENOTTY);
