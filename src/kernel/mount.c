@@ -66,6 +66,11 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 		t->made = true;
 		rc = path_make_in(rootfd, p->target, kind, 0755, resolve, &t->fd, err);
 	}
+	if (rc < 0 && direct && errno == ELOOP)
+		return err_set(err, ERR_CONFIG,
+			       "there is a symbolic link on the way to '%s': filesystem \"%s\" must "
+			       "be mounted on ordinary directory",
+			       p->target, m->type ? m->type : "proc");
 	if (rc < 0)
 		return -1;
 	if (fstat(t->fd, &t->st) < 0)
