@@ -92,6 +92,7 @@ static int step(struct walk *w, const char *name, size_t len, struct err *err)
 	const char *parent = where(w, buf);
 	if (cgroup_enable(w->p, w->dir, parent, w->done == 0, err) < 0)
 		return -1;
+	cgroup_enable_rest(w->dir);
 
 	bool made = mkdirat(w->dir, component, 0755) == 0;
 	if (!made && errno != EEXIST)

@@ -221,10 +221,11 @@ def test_limit_without_its_controller_is_refused_with_the_reason(bundle, resourc
 
 @requires("hugetlb")
 def test_first_limit_enables_its_controller(bundle, group):
-    """C-CGP-06, C-CGP-17: a container that was created without limits."""
+    """C-CGP-06, C-CGP-17: one that somebody has taken away since the container was created."""
     bundle.linux["cgroupsPath"] = f"/{bundle.id}-a/b"
     bundle.hold()
     path = cgroup_of(bundle.state().pid)
+    (path.parent / "cgroup.subtree_control").write_text("-hugetlb")
     assert not (path / "hugetlb.2MB.max").exists()
     try:
         update(bundle, {"hugepageLimits": [{"pageSize": "2MB", "limit": 4 << 20}]})
