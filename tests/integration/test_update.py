@@ -276,7 +276,7 @@ def test_limit_below_the_usage_is_refused_on_demand(bundle, group):
     bundle.resources["memory"] = {"limit": 64 << 20}
     bundle.hold()
     line = refused(bundle, {"memory": {"limit": 4096, "checkBeforeUpdate": True}})
-    assert "memory.limit: the container uses " in line and line.startswith("<stdin>:1:22: ")
+    assert "memory.limit: rejecting memory limit: " in line and line.startswith("<stdin>:1:22: ")
     assert group("memory.max") == str(64 << 20) and bundle.status() == "running"
     update(bundle, {"memory": {"limit": 32 << 20, "checkBeforeUpdate": True}})
     assert group("memory.max") == str(32 << 20)
