@@ -227,7 +227,7 @@ static int report_death(struct creation *c, struct err *err)
 		return err_set(
 			err, ERR_SYSTEM,
 			"the container's process was killed by signal %d (%s) during set-up%s",
-			code - 128, strsignal(code - 128),
+			code - 128, err_text_signal(code - 128),
 			code - 128 == SIGKILL ? "; is its memory limit too small to start?" : "");
 	return err_set(err, ERR_SYSTEM, "the container's process ended with code %d during set-up",
 		       code);

@@ -38,7 +38,7 @@ static void add_names(struct str *s, uint64_t bits)
 	}
 }
 
-static void warn_left_out(uint64_t bits, const char *why)
+static void warn_left_out(uint64_t bits, const char *before, const char *after)
 {
 	AUTO_STR names = STR_INIT;
 
@@ -47,7 +47,7 @@ static void warn_left_out(uint64_t bits, const char *why)
 	add_names(&names, bits);
 
 	const char *text = str_text(&names);
-	log_warn("process.capabilities: left out, because %s: %s", why, text ? text : "several");
+	log_warn("process.capabilities: %s%s%s", before, text ? text : "several", after);
 }
 
 static int refuse(const struct oci_config *c, uint64_t bits, const char *why, struct err *err)
@@ -75,7 +75,7 @@ static void limit_to_own(struct caps_plan *p, const struct procfs_self *own)
 		(p->bounding & ~own->bounding) |
 		((p->effective | p->permitted | p->inheritable | p->ambient) & ~own->permitted);
 
-	warn_left_out(missing, "the runtime does not hold them itself");
+	warn_left_out(missing, "left out, because the runtime does not hold them itself: ", "");
 	p->bounding &= own->bounding;
 	p->effective &= own->permitted;
 	p->permitted &= own->permitted;
@@ -103,7 +103,7 @@ int caps_plan_build(const struct oci_config *c, const struct procfs_self *own,
 		return refuse(c, p.inheritable & ~p.bounding, "inheritable but not bounding", err);
 
 	uint64_t all = p.bounding | p.effective | p.permitted | p.inheritable | p.ambient;
-	warn_left_out(all & ~known, "this kernel does not know them");
+	warn_left_out(all & ~known, "left out, because this kernel does not know them: ", "");
 	p.bounding &= known;
 	p.effective &= known;
 	p.permitted &= known;
@@ -114,7 +114,9 @@ int caps_plan_build(const struct oci_config *c, const struct procfs_self *own,
 		limit_to_own(&p, own);
 
 	uint64_t usable = p.permitted & p.inheritable;
-	warn_left_out(p.ambient & ~usable, "ambient ones must be permitted and inheritable");
+	/* C-CAP-06; runc's words up to the colon. */
+	warn_left_out(p.ambient & ~usable, "can't raise ambient capability ",
+		      ": it is not both permitted and inheritable");
 	p.ambient &= usable;
 
 	*ret = p;

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "filter-internal.h"
 #include "oci/names.h"
 
@@ -58,6 +59,11 @@ static int check_flags(const struct oci_config *c, uint32_t flags, bool notifies
 	return 0;
 }
 
+static uint32_t listener_flag(const struct filter *f)
+{
+	return f->notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+}
+
 int filter_compile(const struct oci_config *c, struct arena *a, struct filter *ret, struct err *err)
 {
 	const struct oci_seccomp *s = &c->linux_.seccomp;
@@ -84,6 +90,7 @@ int filter_compile(const struct oci_config *c, struct arena *a, struct filter *r
 	if (check_flags(c, f.flags, f.notifies, err) < 0)
 		return -1;
 	f.flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
+	log_debug("seccomp filter flags: %u", f.flags | listener_flag(&f));
 	*ret = f;
 	return 0;
 }
@@ -115,8 +122,6 @@ static int read_mode_back(const struct filter *f, struct err *err)
 
 int filter_load(const struct filter *f, int *ret_listener, struct err *err)
 {
-	const uint32_t listen = f->notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
-
 	*ret_listener = -1;
 	if (!f->insns)
 		return 0;
@@ -126,7 +131,7 @@ int filter_load(const struct filter *f, int *ret_listener, struct err *err)
 		.len = (unsigned short)f->n_insns,
 		.filter = (struct sock_filter *)(uintptr_t)f->insns,
 	};
-	long rc = call_seccomp(SECCOMP_SET_MODE_FILTER, f->flags | listen, &program);
+	long rc = call_seccomp(SECCOMP_SET_MODE_FILTER, f->flags | listener_flag(f), &program);
 	if (rc < 0)
 		return err_sys(err, "load the seccomp filter");
 	if (f->notifies)

@@ -64,6 +64,11 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 			 path_open_in(rootfd, p->target, O_PATH, resolve, &t->fd, err) :
 			 path_make_in(rootfd, p->target, kind, 0755, resolve, &t->fd, err);
 
+	if (rc < 0 && direct && err->sys == ELOOP)
+		return err_set(err, ERR_CONFIG,
+			       "there is a symbolic link on the way to '%s': filesystem \"%s\" must "
+			       "be mounted on ordinary directory",
+			       p->target, m->type ? m->type : "proc");
 	if (rc < 0)
 		return -1;
 	t->made = rc == 1;

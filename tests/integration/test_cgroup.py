@@ -420,6 +420,15 @@ def test_controllers_are_enabled_on_the_way(tidy, bundle):
     wait_until(lambda: not (CGROUP / "tests/way/down").exists(), "removal")
 
 
+@requires("pids", "memory")
+def test_controllers_are_there_without_limits(tidy, bundle):
+    """C-CGP-06: for statistics, a later update, and a systemd or an engine in the container."""
+    bundle.linux["cgroupsPath"] = "/tests/no/limits"
+    bundle.linux["resources"] = {}
+    assert {"pids", "memory"} <= set(bundle.run_probe(
+        "read /sys/fs/cgroup/cgroup.controllers").text.split())
+
+
 @requires("pids")
 def test_limit_below_a_populated_parent_is_refused_with_the_reason(bundle):
     """C-CGP-06: processes in the parent forbid delegation."""
