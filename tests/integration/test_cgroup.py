@@ -3,6 +3,8 @@
 
 import os
 import pathlib
+import re
+import subprocess
 
 import pytest
 
@@ -267,6 +269,30 @@ def test_program_within_its_limit_is_not_killed(bundle):
     assert bundle.run_probe("eat 10").eaten == 10
 
 
+@pytest.fixture
+def swap():
+    """Swap space on the guest's own disk."""
+    disk = pathlib.Path("/dev/ubda")
+    if not disk.is_block_device():
+        pytest.skip("no disk of our own for swap")
+    subprocess.run(["mkswap", str(disk)], check=True, capture_output=True)
+    done = subprocess.run(["swapon", str(disk)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no swap here: {done.stderr.strip()}")
+    yield
+    subprocess.run(["swapoff", str(disk)], check=True, capture_output=True)
+
+
+@requires("memory")
+def test_swap_limit_has_an_effect(bundle, swap):
+    """C-MEM-02: what does not fit into the memory fits into the swap, up to its limit"""
+    bundle.resources["memory"] = {"limit": 24 << 20, "swap": 64 << 20}
+    assert bundle.run_probe("eat 40").eaten == 40
+    bundle.resources["memory"] = {"limit": 24 << 20, "swap": 32 << 20}
+    bundle.probe("eat 40")
+    assert bundle.run().code == 137
+
+
 @requires("memory")
 def test_small_memory_limit_is_enough_to_start(bundle):
     """performance: the set-up phase is not charged to the container."""
@@ -354,6 +380,32 @@ def test_quota_throttles(bundle):
     bundle.resources["cpu"] = {"quota": 10000, "period": 100000}
     throttled = bundle.run_probe("spin 1").cpu_ms
     assert throttled < free / 2
+
+
+@requires("cpu")
+def test_heavier_container_gets_more_of_a_processor(bundle):
+    """C-CPU-02: two that want all of it, on one processor"""
+    bundle.shell("taskset 1 sh -c 'while :; do :; done' 2>/dev/null || "
+                 "while :; do :; done")
+    usage = {}
+    for name, shares in (("light", 64), ("heavy", 8192)):
+        bundle.resources["cpu"] = {"shares": shares}
+        bundle.linux["cgroupsPath"] = f"/{bundle.id}-{name}"
+        bundle.create(id=f"{bundle.id}-{name}")
+
+    def used(name):
+        text = (CGROUP / f"{bundle.id}-{name}/cpu.stat").read_text()
+        return int(re.search(r"usage_usec (\d+)", text)[1])
+
+    for name in ("light", "heavy"):
+        bundle.start(id=f"{bundle.id}-{name}")
+    wait_until(lambda: used("light") > 0 and used("heavy") > 0, "both to run")
+    before = {name: used(name) for name in ("light", "heavy")}
+    wait_until(lambda: used("heavy") - before["heavy"] > 1_000_000, "a second of processor time")
+    usage = {name: used(name) - before[name] for name in ("light", "heavy")}
+    assert usage["heavy"] > 3 * usage["light"], usage
+    for name in ("light", "heavy"):
+        bundle.delete("--force", id=f"{bundle.id}-{name}")
 
 
 @requires("cpuset")
