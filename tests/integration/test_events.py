@@ -170,6 +170,53 @@ def test_end_of_the_container_ends_events_before_the_interval(bundle):
     assert watcher.text == ""
 
 
+def has_pressure():
+    try:
+        return bool(pathlib.Path("/proc/pressure/cpu").read_text())
+    except OSError:
+        return False
+
+
+pressure = pytest.mark.skipif(not has_pressure(), reason="the kernel does not measure pressure")
+
+
+@pressure
+def test_pressure_is_told(bundle):
+    """More that want a processor than there are: some wait, and only they are told of. The window
+    is one that a caller without CAP_SYS_RESOURCE may have too."""
+    busy = "while :; do :; done"
+    bundle.shell(" & ".join([f"sh -c '{busy}'"] * (2 * os.cpu_count() + 1)))
+    bundle.create_and_start()
+    watcher = Watcher(bundle, "events", "--interval", "5h", "--pressure", "cpu:some:1ms/2s",
+                      "--pressure", "io:full:10s/10s", bundle.id)
+    watcher.wait_lines(2)
+    line = f'{{"type":"pressure","id":"{bundle.id}","data":{{"resource":"cpu","kind":"some",' \
+           f'"stall":1000000,"window":2000000000}}}}'
+    assert set(watcher.text.splitlines()) == {line}
+    bundle.kill("KILL")
+    watcher.ended()
+
+
+@pressure
+def test_no_pressure_is_no_event(bundle):
+    bundle.hold()
+    watcher = Watcher(bundle, "events", "--interval", "5h", "--pressure", "cpu:full:2s/2s",
+                      bundle.id)
+    watcher.wait_watching()
+    bundle.delete("--force")
+    watcher.ended()
+    assert watcher.text == ""
+
+
+@pytest.mark.parametrize("trigger", [
+    "cpu", "cpu:some", "cpu:some:1ms", "disk:some:1ms/1s", "cpu:any:1ms/1s", "cpu:some:1/1s",
+    "cpu:some:1ms/1s/2", "cpu:some:-1ms/1s", "cpu:some:1ns/1s", "memory:some:0/1s",
+    "memory:some:2s/1s", "io:full:1ms/499ms", "io:full:1ms/11s", "x" * 100])
+def test_bad_trigger_is_refused(bundle, trigger):
+    line = bundle.one_line(bundle.command("events", "--pressure", trigger, bundle.id))
+    assert "--pressure: " in line and trigger in line, line
+
+
 def test_delete_ends_events(bundle):
     """cli-reference 4: its cgroup is gone by then."""
     bundle.hold()
