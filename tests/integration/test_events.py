@@ -8,6 +8,7 @@ import pathlib
 import pty
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -47,6 +48,16 @@ class Watcher:
     def wait_lines(self, n):
         wait_until(lambda: self.text.count("\n") >= n, f"{n} lines of output")
 
+    def waits(self):
+        """It sleeps, and has not been awake for a while: so it does in poll and nowhere else."""
+        def look():
+            # state, and the number of times that it gave the processor away
+            text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+            return re.findall(r"^(?:State|voluntary_ctxt_switches):\t(\w+)", text, re.M)
+        before = look()
+        time.sleep(0.2)
+        return before[0] == "S" and look() == before
+
     def wait_watching(self):
         """Until its descriptors are those of the loop."""
         def has_all():
@@ -58,8 +69,7 @@ class Watcher:
                 except OSError:
                     pass
             return any("timerfd" in t for t in targets) and \
-                all(any(t.endswith(f) for t in targets) for f in self.watched) and \
-                pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().split(") ")[1][0] == "S"
+                all(any(t.endswith(f) for t in targets) for f in self.watched) and self.waits()
         wait_until(has_all, "events to watch")
 
     def ended(self):
