@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "cli/bundle.h"
 #include "cli/cli.h"
+#include "cli/env.h"
 #include "container/store.h"
 
 #define AT(member) offsetof(struct cli, member)
@@ -108,6 +109,8 @@ static int begin(struct cli *c, char made_id[STORE_ID_MAX + 1], int *ret_root, s
 	if (take_operand(c, made_id, err) < 0 || check_cgroup_manager(c, err) < 0)
 		return -1;
 	c->create.id = c->id;
+	if (env_copy("NOTIFY_SOCKET", &c->arena, &c->create.notify_socket, err) < 0)
+		return -1;
 
 	return cli_open_root(c, true, ret_root, err);
 }

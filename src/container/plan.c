@@ -13,7 +13,9 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/sys.h"
 #include "container/notify.h"
+#include "container/ready.h"
 #include "container/texts.h"
 #include "kernel/lsm.h"
 #include "kernel/net.h"
@@ -133,8 +135,26 @@ static void unique_env(struct plan *p, struct env_entry *v, size_t n)
 	}
 }
 
-/* HOME and the two LISTEN variables may come on top, and the final NULL. */
-#define ENV_EXTRA 4
+/* HOME, NOTIFY_SOCKET and the three LISTEN variables may come on top, and the final NULL. */
+#define ENV_EXTRA 6
+
+static int add_listen_env(struct plan *p, struct env_entry *v, size_t *n, struct err *err)
+{
+	const struct create_options *o = p->options;
+
+	if (!o->listen_fds)
+		return 0;
+	v[*n].text = arena_printf(&p->arena, "LISTEN_FDS=%u", o->listen_fds);
+	p->listen_pid = arena_alloc(&p->arena, LISTEN_PID_SIZE, 1);
+	if (!v[(*n)++].text || !p->listen_pid)
+		return err_oom(err);
+	(void)snprintf(p->listen_pid, LISTEN_PID_SIZE, "LISTEN_PID=1");
+	v[(*n)++].text = p->listen_pid;
+	if (!o->listen_names)
+		return 0;
+	v[*n].text = arena_printf(&p->arena, "LISTEN_FDNAMES=%s", o->listen_names);
+	return v[(*n)++].text ? 0 : err_oom(err);
+}
 
 int plan_build_env(struct plan *p, struct err *err)
 {
@@ -147,14 +167,10 @@ int plan_build_env(struct plan *p, struct err *err)
 		return err_oom(err);
 	for (; n < env->n; n++)
 		v[n].text = env->v[n];
-	if (p->options->listen_fds) {
-		v[n].text = arena_printf(&p->arena, "LISTEN_FDS=%u", p->options->listen_fds);
-		p->listen_pid = arena_alloc(&p->arena, LISTEN_PID_SIZE, 1);
-		if (!v[n++].text || !p->listen_pid)
-			return err_oom(err);
-		(void)snprintf(p->listen_pid, LISTEN_PID_SIZE, "LISTEN_PID=1");
-		v[n++].text = p->listen_pid;
-	}
+	if (add_listen_env(p, v, &n, err) < 0)
+		return -1;
+	if (plan_has_ready(p))
+		v[n++].text = READY_ENV;
 	for (size_t i = 0; i < n; i++) {
 		v[i].len = strcspn(v[i].text, "=");
 		v[i].place = i;
@@ -163,6 +179,34 @@ int plan_build_env(struct plan *p, struct err *err)
 	for (size_t i = 0; i < p->n_env; i++)
 		p->has_home |= strncmp(p->env[i], "HOME=", strlen("HOME=")) == 0;
 	return 0;
+}
+
+bool plan_has_ready(const struct plan *p)
+{
+	return p->options->notify_socket && !p->exec && p->config->process.present &&
+	       config_ns_new(p->config, OCI_NS_MOUNT);
+}
+
+int plan_bind_ready(struct plan *p, int dir, struct err *err)
+{
+	struct oci_config *c = p->config;
+	struct oci_mount *mounts = ARENA_NEW(&p->arena, struct oci_mount, c->n_mounts + 1);
+
+	if (!mounts)
+		return err_oom(err);
+	if (c->n_mounts)
+		memcpy(mounts, c->mounts, c->n_mounts * sizeof(*mounts));
+	/* The image's user may not put another socket there. */
+	mounts[c->n_mounts] = (struct oci_mount){
+		.destination = READY_TARGET,
+		.source = ".",
+		.options = { .bind = true,
+			     .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					 MOUNT_ATTR_NOEXEC },
+	};
+	c->mounts = mounts;
+	c->n_mounts++;
+	return rootfs_plan_append(&p->rootfs, dir, p->procfd, &p->arena, err);
 }
 
 /* ---- seccomp ----------------------------------------------------------------------------------

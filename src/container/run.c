@@ -10,6 +10,7 @@
 #include "container/relay.h"
 #include "create-internal.h"
 #include "kernel/tty.h"
+#include "verbs-internal.h"
 
 /* Whatever happened, the process is our child: end it, collect it, delete what is left. */
 static void clean_up(int rootfd, const char *id, const struct proc *p)
@@ -22,12 +23,21 @@ static void clean_up(int rootfd, const char *id, const struct proc *p)
 		log_warn("delete '%s': %s, continuing", id, err.msg);
 }
 
+/* The readiness of the program is for the relay, which also hears signals meanwhile. */
+static int start_foreground(int rootfd, const struct create_options *o, struct ready *ret_ready,
+			    struct err *err)
+{
+	AUTO_OPENED opened = OPENED_INIT;
+
+	return start_program(rootfd, o->id, o->notify_socket, &opened, ret_ready, err);
+}
+
 static int run_foreground(int rootfd, const struct create_options *o, struct relay *r,
 			  const struct proc *p, int *ret_code, struct err *err)
 {
 	struct err deleted = ERR_INIT;
 
-	if (container_start(rootfd, o->id, err) < 0 ||
+	if (start_foreground(rootfd, o, &r->ready, err) < 0 ||
 	    relay_run(r, p, !o->no_subreaper, ret_code, err) < 0) {
 		clean_up(rootfd, o->id, p);
 		return -1;
@@ -45,7 +55,7 @@ static int run_detached(int rootfd, const struct create_options *o, int *ret_cod
 	if (create_begin(rootfd, o, true, &c, err) < 0)
 		return -1;
 	*ret_code = 0;
-	int rc = container_start(rootfd, o->id, err);
+	int rc = container_start(rootfd, o->id, o->notify_socket, err);
 	if (rc < 0)
 		clean_up(rootfd, o->id, &c.proc);
 	create_end(&c);

@@ -121,19 +121,32 @@ static int give_up(struct opened *o, const struct err *cause)
 	return -1;
 }
 
-int container_start(int rootfd, const char *id, struct err *err)
+int start_program(int rootfd, const char *id, const char *notify_socket, struct opened *ret,
+		  struct ready *ret_ready, struct err *err)
 {
-	AUTO_OPENED o = OPENED_INIT;
 	AUTO_NOTIFY n = NOTIFY_INIT;
 
-	/* An agent that is not there leaves the container `created`: `start` can be tried again. */
-	if (opened_begin(rootfd, id, true, &o, err) < 0 || check_status(&o, err) < 0 ||
-	    reach_agent(&o, &n, err) < 0)
+	/* An agent or a manager that is not there leaves the container `created`: `start` can be
+	 * tried again. */
+	if (opened_begin(rootfd, id, true, ret, err) < 0 || check_status(ret, err) < 0 ||
+	    reach_agent(ret, &n, err) < 0 ||
+	    ready_open(ret->store.dir, notify_socket, ret_ready, err) < 0)
 		return -1;
-	if (release(&o, &n, err) < 0)
-		return give_up(&o, err);
-	if (o.record.has_poststart &&
-	    opened_hooks(&o, HOOK_POSTSTART, STATUS_RUNNING, false, err) < 0)
-		return give_up(&o, err);
+	if (release(ret, &n, err) < 0)
+		return give_up(ret, err);
+	if (ret->record.has_poststart &&
+	    opened_hooks(ret, HOOK_POSTSTART, STATUS_RUNNING, false, err) < 0)
+		return give_up(ret, err);
 	return 0;
+}
+
+int container_start(int rootfd, const char *id, const char *notify_socket, struct err *err)
+{
+	AUTO_OPENED o = OPENED_INIT;
+	AUTO_READY ready = READY_INIT;
+
+	if (start_program(rootfd, id, notify_socket, &o, &ready, err) < 0)
+		return -1;
+	store_unlock(&o.store); /* others may stop what never becomes ready */
+	return ready_wait(&ready, &o.proc, err);
 }

@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/proc.h"
+#include "container/ready.h"
 #include "container/store.h"
 #include "kernel/cgroup.h"
 #include "oci/config.h"
@@ -40,6 +41,10 @@ int opened_cgroup(const struct opened *o, struct cgroup_hierarchy *h, struct cgr
 /* The same for a VERB that cannot do without: -1 when there is none. */
 int opened_need_cgroup(const struct opened *o, const char *verb, struct cgroup_hierarchy *h,
 		       struct cgroup *cg, struct err *err) MUST_CHECK;
+
+/* All of container_start() but the waiting: *ret is open for that. */
+int start_program(int rootfd, const char *id, const char *notify_socket, struct opened *ret,
+		  struct ready *ret_ready, struct err *err) MUST_CHECK;
 
 /* Waits until the process behind SOCK runs its program: LAUNCH, then end of file, because execve
  * closed the socket. */
