@@ -28,6 +28,7 @@ struct create_options {
 	const char *listen_names;   /* its $LISTEN_FDNAMES; NULL: unset */
 	const char *notify_socket;  /* its $NOTIFY_SOCKET (container/ready.h); NULL: unset */
 	bool no_pivot, no_new_keyring;
+	bool no_cgroup; /* stay in the caller's; real limits are refused then */
 	/* run only: */
 	bool detach, keep, no_subreaper;
 };

@@ -35,7 +35,7 @@ const struct opt cli_global_options[] = {
 	{ "systemd-cgroup", 0, OPT_FLAG, AT(systemd_cgroup), NULL,
 	  "refused by create and run so far", NULL },
 	{ "cgroup-manager", 0, OPT_CHOICE, AT(cgroup_manager), "NAME",
-	  "cgroupfs; others are refused so far", managers },
+	  "cgroupfs, or disabled; systemd is refused so far", managers },
 	{ "rootless", 0, OPT_CHOICE, AT(rootless), "VALUE",
 	  "accepted, without effect", tristate },
 	{ "criu", 0, OPT_STRING, AT(criu), "PATH",

@@ -43,7 +43,7 @@ static int init_record(struct creation *c, struct err *err)
 		.oci_version = config->oci_version,
 		.created = c->created.s,
 		.owner = geteuid(),
-		.cgroup = c->plan.cgroup.path,
+		.cgroup = c->plan.options->no_cgroup ? NULL : c->plan.cgroup.path,
 		.rdt = rdt_planned(&c->plan.rdt),
 		.own_pid_ns = config_ns_new(config, OCI_NS_PID),
 		.has_poststart = config->hooks[HOOK_POSTSTART].n,
@@ -129,6 +129,8 @@ static int find_cgroup(struct creation *c, bool *ret_new, struct err *err)
 {
 	struct cgroup cg = CGROUP_INIT;
 
+	if (c->plan.options->no_cgroup)
+		return 0;
 	if (cgroup_hierarchy_open(&c->hierarchy, err) < 0) {
 		/* A host without version 2 can still run what asks for nothing of it. */
 		if (c->plan.cgroup.path_given || c->plan.cgroup.has_limits)

@@ -241,6 +241,24 @@ int plan_build_process_parts(struct plan *p, struct err *err)
 	return notify_check(p->config, p->bundlefd, err);
 }
 
+/* podman --cgroups=disabled sends the device rules of every container along: without a cgroup there
+ * is nothing to attach them to, and nothing is said. A limit that somebody asked for is one. */
+static int drop_cgroup(struct plan *p, struct err *err)
+{
+	struct cgroup_plan *cg = &p->cgroup;
+
+	for (size_t i = 0; i < cg->n_settings; i++) {
+		if (!cg->settings[i].optional)
+			return config_fail(p->config, cg->settings[i].at, err,
+					   "%s: no limits without a cgroup, and --cgroup-manager "
+					   "disabled makes none",
+					   cg->settings[i].field);
+	}
+	cg->n_settings = 0;
+	cg->has_limits = false;
+	return 0;
+}
+
 static int build_kernel_parts(struct plan *p, struct err *err)
 {
 	struct rootfs_request rootfs = { .config = p->config,
@@ -257,6 +275,7 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;
 	if (plan_build_process_parts(p, err) < 0 ||
 	    cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0 ||
+	    (p->options->no_cgroup && drop_cgroup(p, err) < 0) ||
 	    rdt_plan_build(p->config, p->id, &p->arena, &p->rdt, err) < 0)
 		return -1;
 	return rootfs_plan_build(&rootfs, &p->arena, &p->rootfs, err);

@@ -143,7 +143,6 @@ def test_command_that_is_missing_says_so(name):
 @pytest.mark.parametrize("words, text", [
     (["--systemd-cgroup"], "--systemd-cgroup: the systemd cgroup driver is not supported yet"),
     (["--cgroup-manager", "systemd"], "not supported yet"),
-    (["--cgroup-manager=disabled"], "not supported yet"),
 ])
 def test_cgroup_driver_that_is_missing_is_refused(words, text, root):
     for command in ("create", "run"):
