@@ -228,7 +228,7 @@ int cli_parse(struct cli *c, int argc, char **argv, const struct command **ret, 
 	if (r < 0)
 		return fail_usage("cruntime", err);
 	if (r == 0 && c->version) {
-		cli_version(&c->out);
+		cli_version(&c->out, argc > 0 ? argv[0] : NULL);
 		return 0;
 	}
 	if (r == 1 || s.argc == 0) {

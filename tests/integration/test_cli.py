@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import harness
-from harness import CRUNTIME, SOURCE, cruntime
+from harness import CRUNTIME, SOURCE, cruntime, run_command
 
 COMMANDS = "create start run state kill delete list ps spec features".split()
 
@@ -41,6 +41,22 @@ def test_version_lines_are_those_that_engines_read():
     assert re.fullmatch(r"spec: \d+\.\d+\.\d+", lines[2])
     assert all("version" not in line for line in lines[1:])
     assert cruntime("-v").out == result.out
+
+
+@pytest.mark.parametrize("name", ["runc", "runc2", "crun"])
+def test_version_under_another_name(tmp_path, name):
+    """engine-contracts 2, 5: BuildKit and dockerd start `runc` from PATH and read its version."""
+    link = tmp_path / name
+    link.symlink_to(CRUNTIME)
+    lines = run_command([link, "--version"]).out.splitlines()
+    as_cruntime = cruntime("--version").out.splitlines()
+    if name != "runc":
+        assert lines == as_cruntime
+        return
+    version = as_cruntime[0].split()[-1]
+    assert lines[0] == f"runc version {version}"
+    assert lines[1:3] == as_cruntime[1:3] and f"cruntime: {version}" in lines
+    assert all("version" not in line for line in lines[1:])
 
 
 def test_without_a_command_the_help_is_shown():
