@@ -138,6 +138,11 @@ check-integration: ## integration tests only; T='-k hooks' selects
 asan: ## the same tests with the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) --no-print-directory BUILD=asan check
 
+check-engines: ## containerd, Docker, podman, buildah with it; T='-k docker' selects, T=-s: short form
+	$(Q).ci/deps build test engines
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)CRUNTIME=$(abspath $(BIN)) tests/engines/run $(T)
+
 bench: ## start-up time, compared with crun and runc if they are installed
 	$(Q).ci/deps build demo test bench
 	$(Q)$(MAKE) --no-print-directory all build/bench/floor build/bench/measure
@@ -216,5 +221,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: FORCE all release deps demo check check-unit check-integration asan bench lint format \
+.PHONY: FORCE all release deps demo check check-unit check-integration check-engines asan bench lint format \
 	format-check man-lint install install-release uninstall dist clean help
