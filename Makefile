@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # `make help` lists the targets. Objects are in build/BUILD/, BUILD is default, asan or release.
-# Honoured: CC CFLAGS CPPFLAGS LDFLAGS PREFIX BINDIR MANDIR DESTDIR, V=1 (show commands),
+# Honoured: CC CFLAGS CPPFLAGS LDFLAGS PREFIX BINDIR MANDIR SYSCONFDIR DESTDIR, V=1 (show commands),
 # DEVELOPER=1 (warnings are errors).
 
 VERSION  = 0.1.0
@@ -9,6 +9,7 @@ BUILD   ?= default
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc
 CFLAGS  ?= -O2 -g
 INSTALL ?= install
 
@@ -197,16 +198,22 @@ compile_commands.json: FORCE ## for editors and clang tools
 		printf '%s\n{"directory":"%s","file":"%s","command":"%s"}' "$$sep" '$(CURDIR)' "$$f" \
 		'$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c '"$$f"; sep=','; done; printf '\n]\n' ) >$@
 
-install: all ## into $(DESTDIR)$(BINDIR) and $(DESTDIR)$(MANDIR)
+# podman reads drop-ins below /etc only, wherever the program is.
+DROP_IN = $(DESTDIR)$(SYSCONFDIR)/containers/containers.conf.d/60-cruntime.conf
+
+install: all ## program, manual, drop-in for podman; honours DESTDIR and PREFIX
 	$(Q)$(INSTALL) -D -m 0755 $(BIN) $(DESTDIR)$(BINDIR)/cruntime
 	$(Q)$(foreach m,$(wildcard man/*.[1-8]),$(INSTALL) -D -m 0644 $(m) \
 		$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
+	$(Q)mkdir -p $(dir $(DROP_IN))
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|' man/containers.conf.in >$(DROP_IN)
+	$(Q)chmod 0644 $(DROP_IN)
 
 install-release: release ## the same with the static binary
 	$(Q)$(MAKE) --no-print-directory BUILD=release install
 
 uninstall: ## remove what install made
-	$(Q)rm -f $(DESTDIR)$(BINDIR)/cruntime
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/cruntime $(DROP_IN)
 	$(Q)rm -f $(foreach m,$(wildcard man/*.[1-8]),\
 		$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 

@@ -539,3 +539,23 @@ def test_ps_of_a_stopped_container_is_the_header(bundle):
     bundle.wait_stopped()
     assert bundle.command("ps", "-f", "json", bundle.id).out == "[]\n"
     assert len(bundle.command("ps", bundle.id).out.splitlines()) == 1
+
+
+# --- installing -----------------------------------------------------------------------------------
+
+def test_install_and_uninstall(tmp_path):
+    """Program, manual and drop-in, and nothing of them stays."""
+    root = tmp_path / "root"
+
+    def make(target):
+        result = run_command(["make", "-C", SOURCE, "-o", "all", target, f"DESTDIR={root}",
+                              "PREFIX=/opt/x", f"BIN={CRUNTIME}"])
+        assert result.code == 0, result
+        return sorted(str(p.relative_to(root)) for p in root.glob("**/*") if p.is_file())
+
+    assert make("install") == ["etc/containers/containers.conf.d/60-cruntime.conf",
+                               "opt/x/bin/cruntime", "opt/x/share/man/man1/cruntime.1"]
+    text = (root / "etc/containers/containers.conf.d/60-cruntime.conf").read_text()
+    assert 'cruntime = ["/opt/x/bin/cruntime"]' in text and "@" not in text
+    assert run_command([root / "opt/x/bin/cruntime", "--version"]).code == 0
+    assert make("uninstall") == []
