@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # `make help` lists the targets. Objects are in build/BUILD/, BUILD is default, asan or release.
-# Honoured: CC CFLAGS CPPFLAGS LDFLAGS PREFIX BINDIR MANDIR DESTDIR, V=1 (show commands),
+# Honoured: CC CFLAGS CPPFLAGS LDFLAGS PREFIX BINDIR MANDIR SYSCONFDIR DESTDIR, V=1 (show commands),
 # DEVELOPER=1 (warnings are errors).
 
 VERSION  = 0.1.0
@@ -9,6 +9,7 @@ BUILD   ?= default
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc
 CFLAGS  ?= -O2 -g
 INSTALL ?= install
 
@@ -138,6 +139,11 @@ check-integration: ## integration tests only; T='-k hooks' selects
 asan: ## the same tests with the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) --no-print-directory BUILD=asan check
 
+check-engines: ## containerd, Docker, podman, buildah with it; T='-k docker' selects, T=-s: short form
+	$(Q).ci/deps build test engines
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)CRUNTIME=$(abspath $(BIN)) tests/engines/run $(T)
+
 bench: ## start-up time, compared with crun and runc if they are installed
 	$(Q).ci/deps build demo test bench
 	$(Q)$(MAKE) --no-print-directory all build/bench/floor build/bench/measure
@@ -192,16 +198,22 @@ compile_commands.json: FORCE ## for editors and clang tools
 		printf '%s\n{"directory":"%s","file":"%s","command":"%s"}' "$$sep" '$(CURDIR)' "$$f" \
 		'$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c '"$$f"; sep=','; done; printf '\n]\n' ) >$@
 
-install: all ## into $(DESTDIR)$(BINDIR) and $(DESTDIR)$(MANDIR)
+# podman reads drop-ins below /etc only, wherever the program is.
+DROP_IN = $(DESTDIR)$(SYSCONFDIR)/containers/containers.conf.d/60-cruntime.conf
+
+install: all ## program, manual, drop-in for podman; honours DESTDIR and PREFIX
 	$(Q)$(INSTALL) -D -m 0755 $(BIN) $(DESTDIR)$(BINDIR)/cruntime
 	$(Q)$(foreach m,$(wildcard man/*.[1-8]),$(INSTALL) -D -m 0644 $(m) \
 		$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
+	$(Q)mkdir -p $(dir $(DROP_IN))
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|' man/containers.conf.in >$(DROP_IN)
+	$(Q)chmod 0644 $(DROP_IN)
 
 install-release: release ## the same with the static binary
 	$(Q)$(MAKE) --no-print-directory BUILD=release install
 
 uninstall: ## remove what install made
-	$(Q)rm -f $(DESTDIR)$(BINDIR)/cruntime
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/cruntime $(DROP_IN)
 	$(Q)rm -f $(foreach m,$(wildcard man/*.[1-8]),\
 		$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 
@@ -216,5 +228,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: FORCE all release deps demo check check-unit check-integration asan bench lint format \
+.PHONY: FORCE all release deps demo check check-unit check-integration check-engines asan bench lint format \
 	format-check man-lint install install-release uninstall dist clean help

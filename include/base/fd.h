@@ -55,13 +55,18 @@ ssize_t fd_recv(int sock, void *buf, size_t len, int *fds, size_t max_fds, size_
 	MUST_CHECK;
 
 /* Address of NAME in the directory DIRFD through /proc/self/fd: sun_path holds 108 bytes and state
- * directories may be longer. NAME must be short. SOCK_TYPE is SOCK_SEQPACKET or SOCK_STREAM. */
+ * directories may be longer. NAME must be short. SOCK_TYPE is SOCK_SEQPACKET or SOCK_STREAM; of a
+ * socket that is only bound it may also be SOCK_DGRAM. The file has mode 0600. */
+int fd_bind_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+	MUST_CHECK;
 int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
 	MUST_CHECK;
 int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
 	MUST_CHECK;
 /* The same for a path of any length; its directory is opened first. */
 int fd_connect_unix(const char *path, int sock_type, int *ret_fd, struct err *err) MUST_CHECK;
+/* The same for an absolute path or, after a '@', an abstract name, as in NOTIFY_SOCKET. */
+int fd_connect_any(const char *address, int sock_type, int *ret_fd, struct err *err) MUST_CHECK;
 /* The same for a socket file that is open (O_PATH); NAME is for messages. EAGAIN in err->sys when
  * the other side's queue stays full for TIMEOUT_MS; 0 waits for ever. */
 int fd_connect_file(int file, const char *name, int sock_type, unsigned timeout_ms, int *ret_fd,

@@ -145,10 +145,12 @@ int cli_interval(const struct cli *c, uint64_t default_ns, uint64_t *ret_ns,
  * does it as often as it has something to say. */
 int cli_flush(struct cli *c, struct err *err) MUST_CHECK;
 
-/* Appends the help text of the program, of CMD, and the output of --version. */
+/* Appends the help text of the program, of CMD, and the output of --version. NAME is what we were
+ * called (argv[0], may be NULL): as `runc`, with or without a path, the first line has that name,
+ * because callers of it look for nothing else. */
 void cli_help(struct str *out);
 void cli_help_command(struct str *out, const struct command *cmd);
-void cli_version(struct str *out);
+void cli_version(struct str *out, const char *name);
 
 /* Version and commit of this program; the build sets them. */
 #ifndef CRUNTIME_VERSION

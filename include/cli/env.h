@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/arena.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -24,3 +25,6 @@ int env_default_root(uid_t euid, bool initial_userns, const char *xdg, struct st
  * unset or names us (sd_listen_fds(3)); anything else is 0. */
 unsigned env_listen_fds(void);
 unsigned env_count_listen_fds(const char *fds, const char *pid, pid_t self);
+
+/* A copy of variable NAME in A: the environment is wiped before the clone. NULL: unset or empty. */
+int env_copy(const char *name, struct arena *a, const char **ret, struct err *err) MUST_CHECK;

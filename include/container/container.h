@@ -25,7 +25,10 @@ struct create_options {
 	const char *pid_file;       /* NULL: none */
 	unsigned preserve_fds;      /* descriptors 3 … 2+n stay open; holes are tolerated */
 	unsigned listen_fds;        /* $LISTEN_FDS of the caller, 0 when unset */
+	const char *listen_names;   /* its $LISTEN_FDNAMES; NULL: unset */
+	const char *notify_socket;  /* its $NOTIFY_SOCKET (container/ready.h); NULL: unset */
 	bool no_pivot, no_new_keyring;
+	bool no_cgroup; /* stay in the caller's; real limits are refused then */
 	/* run only: */
 	bool detach, keep, no_subreaper;
 };
@@ -49,8 +52,10 @@ struct exec_options {
 int container_create(int rootfd, const struct create_options *o, struct err *err) MUST_CHECK;
 
 /* Releases the created process and returns when it runs the user's program, or with the reason why
- * it does not (startContainer hook, execve). Runs poststart hooks. */
-int container_start(int rootfd, const char *id, struct err *err) MUST_CHECK;
+ * it does not (startContainer hook, execve). Runs poststart hooks. With NOTIFY_SOCKET (may be NULL)
+ * it waits until the program is ready or has ended. */
+int container_start(int rootfd, const char *id, const char *notify_socket,
+		    struct err *err) MUST_CHECK;
 
 /* create, start, wait, delete by the same functions. *ret_code: exit code of the program, or 128 +
  * signal; 0 with detach. */

@@ -66,3 +66,8 @@ struct plan {
 int plan_build(const struct create_options *o, bool detached, struct plan *ret,
 	       struct err *err) MUST_CHECK;
 void plan_done(struct plan *p);
+
+/* Whether NOTIFY_SOCKET is passed on (container/ready.h); then, as soon as ready_prepare() has made
+ * DIR, the bind of it. */
+bool plan_has_ready(const struct plan *p);
+int plan_bind_ready(struct plan *p, int dir, struct err *err) MUST_CHECK;

@@ -8,11 +8,13 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/proc.h"
+#include "container/ready.h"
 
 struct relay {
 	int signalfd; /* owned */
 	int master;   /* owned: the container's terminal, or -1 */
 	sigset_t old; /* mask to restore */
+	struct ready ready; /* owned: passed on meanwhile, if it is open */
 };
 
 /* Blocks all signals that are to be forwarded, so that none is lost between the clone and the

@@ -4,6 +4,7 @@
  *   state.json   the record with phase "created"; both replaced atomically
  *   config.json  the bytes that create parsed: later edits of the bundle do not matter (R-BUND-15)
  *   start.sock   where the created process waits for `start`; gone once it was released
+ *   notify/      the container's own NOTIFY_SOCKET (container/ready.h), for callers that have one
  *
  * Claim: mkdirat(2) of <id> is exclusive. Lock: flock(2) on the directory, held by create, start
  * and delete while they work, so it ends with its owner (I-31). Write-ahead: a record with phase

@@ -22,6 +22,8 @@
 /* runc's words for exec; CRI-O looks for the second half of the first one. */
 #define TEXT_EXEC_STOPPED     "cannot exec in a stopped container (container not running)"
 #define TEXT_EXEC_PAUSED      "cannot exec in a paused container (use --ignore-paused to override)"
+/* The second half for Docker 20.10, which knows no other text of 126. */
+#define TEXT_EXEC_DIRECTORY   "exec: \"%s\": is a directory: permission denied"
 #define TEXT_DELETE_BUSY      "cannot delete container %s that is not stopped: %s"
 /* docker, dockerd, podman: exit codes 127 and 126. */
 #define TEXT_EXEC_NOT_IN_PATH "exec: \"%s\": executable file not found in $PATH"

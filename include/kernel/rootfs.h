@@ -51,6 +51,11 @@ struct rootfs_request {
 int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct rootfs_plan *ret,
 		      struct err *err) MUST_CHECK;
 
+/* Plans one bind more, which has been added to the config's mounts since: what could not be opened
+ * before the container's directories were made. Its source is relative to DIRFD. Once at most. */
+int rootfs_plan_append(struct rootfs_plan *p, int dirfd, int procfd, struct arena *a,
+		       struct err *err) MUST_CHECK;
+
 /* Once the cgroup directory exists (O_PATH or readable DIRFD, may be -1 when there is none):
  * prepares the bind for a `cgroup` mount without a cgroup namespace. */
 int rootfs_plan_cgroup(struct rootfs_plan *p, int cgroup_dirfd, struct err *err) MUST_CHECK;

@@ -249,7 +249,7 @@ ssize_t fd_recv(int sock, void *buf, size_t len, int *fds, size_t max_fds, size_
 	return n;
 }
 
-int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+int fd_bind_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int n;
@@ -263,7 +263,7 @@ int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, s
 			     name);
 	if (n < 0 || (size_t)n >= sizeof(addr.sun_path)) {
 		errno = ENAMETOOLONG;
-		return err_sys(err, "listen on socket '%s'", name);
+		return err_sys(err, "bind socket '%s'", name);
 	}
 
 	AUTO_FD fd = socket(AF_UNIX, sock_type | SOCK_CLOEXEC, 0);
@@ -276,6 +276,17 @@ int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, s
 		return err_sys(err, "set mode of socket '%s'", name);
 	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return err_sys(err, "bind socket '%s'", name);
+
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int fd_listen_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, struct err *err)
+{
+	AUTO_FD fd = -1;
+
+	if (fd_bind_unix_at(dirfd, name, sock_type, &fd, err) < 0)
+		return -1;
 	if (listen(fd, 16) < 0)
 		return err_sys(err, "listen on socket '%s'", name);
 
@@ -328,6 +339,39 @@ int fd_connect_unix_at(int dirfd, const char *name, int sock_type, int *ret_fd, 
 int fd_connect_unix(const char *path, int sock_type, int *ret_fd, struct err *err)
 {
 	return fd_connect_unix_at(AT_FDCWD, path, sock_type, ret_fd, err);
+}
+
+static int connect_abstract(const char *name, int sock_type, int *ret_fd, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len = strlen(name);
+
+	/* The first byte of the name stays 0, and there is none behind it (unix(7)). */
+	if (len == 0 || len >= sizeof(addr.sun_path))
+		return err_set(err, ERR_USAGE, "abstract socket '@%.120s': 1 to %zu bytes", name,
+			       sizeof(addr.sun_path) - 1);
+	memcpy(addr.sun_path + 1, name, len);
+
+	AUTO_FD fd = socket(AF_UNIX, sock_type | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(err, "make socket for '@%s'", name);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len);
+	if (RETRY(connect(fd, (const struct sockaddr *)&addr, size)) < 0)
+		return err_sys(err, "connect to socket '@%s'", name);
+
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int fd_connect_any(const char *address, int sock_type, int *ret_fd, struct err *err)
+{
+	if (address[0] == '@')
+		return connect_abstract(address + 1, sock_type, ret_fd, err);
+	if (address[0] != '/')
+		return err_set(err, ERR_USAGE,
+			       "'%.120s' is neither an absolute path nor '@' and a name", address);
+
+	return fd_connect_unix(address, sock_type, ret_fd, err);
 }
 
 int fd_open_timer(uint64_t interval_ns, int *ret_fd, struct err *err)

@@ -35,7 +35,7 @@ const struct opt cli_global_options[] = {
 	{ "systemd-cgroup", 0, OPT_FLAG, AT(systemd_cgroup), NULL,
 	  "refused by create and run so far", NULL },
 	{ "cgroup-manager", 0, OPT_CHOICE, AT(cgroup_manager), "NAME",
-	  "cgroupfs; others are refused so far", managers },
+	  "cgroupfs, or disabled; systemd is refused so far", managers },
 	{ "rootless", 0, OPT_CHOICE, AT(rootless), "VALUE",
 	  "accepted, without effect", tristate },
 	{ "criu", 0, OPT_STRING, AT(criu), "PATH",
@@ -241,7 +241,7 @@ int cli_parse(struct cli *c, int argc, char **argv, const struct command **ret, 
 	if (r < 0)
 		return fail_usage("cruntime", err);
 	if (r == 0 && c->version) {
-		cli_version(&c->out);
+		cli_version(&c->out, argc > 0 ? argv[0] : NULL);
 		return 0;
 	}
 	if (r == 1 || s.argc == 0) {

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "cli/bundle.h"
 #include "cli/cli.h"
+#include "cli/env.h"
 #include "container/store.h"
 
 #define AT(member) offsetof(struct cli, member)
@@ -62,10 +63,6 @@ static int check_cgroup_manager(const struct cli *c, struct err *err)
 		return err_set(
 			err, ERR_USAGE,
 			"--cgroup-manager systemd: the systemd cgroup driver is not supported yet");
-	if (c->cgroup_manager == MANAGER_DISABLED)
-		return err_set(err, ERR_USAGE,
-			       "--cgroup-manager disabled: running without a cgroup is not "
-			       "supported yet");
 
 	return 0;
 }
@@ -108,6 +105,9 @@ static int begin(struct cli *c, char made_id[STORE_ID_MAX + 1], int *ret_root, s
 	if (take_operand(c, made_id, err) < 0 || check_cgroup_manager(c, err) < 0)
 		return -1;
 	c->create.id = c->id;
+	c->create.no_cgroup = c->cgroup_manager == MANAGER_DISABLED;
+	if (env_copy("NOTIFY_SOCKET", &c->arena, &c->create.notify_socket, err) < 0)
+		return -1;
 
 	return cli_open_root(c, true, ret_root, err);
 }

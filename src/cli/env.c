@@ -103,3 +103,14 @@ unsigned env_listen_fds(void)
 
 	return fds ? env_count_listen_fds(fds, getenv("LISTEN_PID"), getpid()) : 0;
 }
+
+int env_copy(const char *name, struct arena *a, const char **ret, struct err *err)
+{
+	const char *value = getenv(name);
+
+	if (!value || !*value)
+		return 0;
+	*ret = arena_strdup(a, value);
+
+	return *ret ? 0 : err_oom(err);
+}

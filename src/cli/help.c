@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The texts of --help and --version, made from the tables. */
+#include <string.h>
+
 #include "cli/cli.h"
 #include "kernel/filter.h"
 #include "oci/features.h"
@@ -30,11 +32,17 @@ void cli_help_command(struct str *out, const struct command *cmd)
 }
 
 /* dockerd takes the last line with the word "version" for the version, go-runc and dockerd look for
- * the lines "commit: " and "spec: " (engine-contracts 2). */
-void cli_version(struct str *out)
+ * the lines "commit: " and "spec: "; go-runc, and with it BuildKit, wants "runc version " in front
+ * (engine-contracts 2). */
+void cli_version(struct str *out, const char *name)
 {
-	str_addf(out, "cruntime version %s\n", CRUNTIME_VERSION);
+	const char *slash = name ? strrchr(name, '/') : NULL;
+	bool as_runc = name && strcmp(slash ? slash + 1 : name, "runc") == 0;
+
+	str_addf(out, "%s version %s\n", as_runc ? "runc" : "cruntime", CRUNTIME_VERSION);
 	str_addf(out, "commit: %s\n", CRUNTIME_COMMIT);
 	str_addf(out, "spec: %s\n", OCI_VERSION_MAX);
+	if (as_runc)
+		str_addf(out, "cruntime: %s\n", CRUNTIME_VERSION);
 	str_addf(out, "libseccomp: %s\n", filter_library_version());
 }

@@ -45,6 +45,9 @@ static int isolate(struct cli *c, struct err *err)
 	c->create.listen_fds = env_listen_fds();
 	if (c->create.listen_fds > keep)
 		keep = c->create.listen_fds;
+	if (c->create.listen_fds &&
+	    env_copy("LISTEN_FDNAMES", &c->arena, &c->create.listen_names, err) < 0)
+		return -1;
 
 	return fd_cloexec_from(STDERR_FILENO + 1 + keep, err);
 }

@@ -14,6 +14,7 @@
 #include "caller-internal.h"
 #include "container/hooks.h"
 #include "container/init.h"
+#include "container/ready.h"
 #include "container/spawn.h"
 #include "container/status.h"
 #include "create-internal.h"
@@ -42,7 +43,7 @@ static int init_record(struct creation *c, struct err *err)
 		.oci_version = config->oci_version,
 		.created = c->created.s,
 		.owner = geteuid(),
-		.cgroup = c->plan.cgroup.path,
+		.cgroup = c->plan.options->no_cgroup ? NULL : c->plan.cgroup.path,
 		.rdt = rdt_planned(&c->plan.rdt),
 		.own_pid_ns = config_ns_new(config, OCI_NS_PID),
 		.has_poststart = config->hooks[HOOK_POSTSTART].n,
@@ -131,6 +132,8 @@ static int find_cgroup(struct creation *c, bool *ret_new, struct err *err)
 {
 	struct cgroup cg = CGROUP_INIT;
 
+	if (c->plan.options->no_cgroup)
+		return 0;
 	if (cgroup_hierarchy_open(&c->hierarchy, err) < 0) {
 		/* A host without version 2 can still run what asks for nothing of it. */
 		if (c->plan.cgroup.path_given || c->plan.cgroup.has_limits)
@@ -145,6 +148,15 @@ static int find_cgroup(struct creation *c, bool *ret_new, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
+static int bind_ready(struct creation *c, struct err *err)
+{
+	AUTO_FD dir = -1;
+
+	if (ready_prepare(c->store.dir, &dir, err) < 0)
+		return -1;
+	return plan_bind_ready(&c->plan, dir, err);
+}
+
 static int claim(struct creation *c, int rootfd, struct err *err)
 {
 	const struct json_doc *doc = &c->plan.config->doc;
@@ -156,6 +168,8 @@ static int claim(struct creation *c, int rootfd, struct err *err)
 	c->record.cgroup_created = new_cgroup;
 	if (store_write(&c->store, &c->record, err) < 0 ||
 	    store_save_config(&c->store, doc->text, doc->len, err) < 0)
+		return -1;
+	if (plan_has_ready(&c->plan) && bind_ready(c, err) < 0)
 		return -1;
 	return fd_listen_unix_at(c->store.dir, "start.sock", SOCK_SEQPACKET, &c->listener, err);
 }

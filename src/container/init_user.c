@@ -383,5 +383,7 @@ int step_executable(struct init *in, struct err *err)
 		memcpy(in->executable, name, strlen(name) + 1);
 		e = check_executable(name);
 	}
+	if (e == EISDIR)
+		return err_set(err, ERR_CONFIG, TEXT_EXEC_DIRECTORY, name);
 	return e ? err_set(err, ERR_CONFIG, TEXT_EXEC_ERRNO, name, err_text_go(e)) : 0;
 }

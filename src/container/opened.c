@@ -79,8 +79,8 @@ int opened_need_cgroup(const struct opened *o, const char *verb, struct cgroup_h
 			       verb, o->record.cgroup);
 
 	return err_set(err, ERR_STATE,
-		       "cannot %s the container: it has no cgroup of its own (the caller had no "
-		       "right to make one)",
+		       "cannot %s the container: it has no cgroup of its own (--cgroup-manager "
+		       "disabled, or its creator had no right to make one)",
 		       verb);
 }
 

@@ -13,7 +13,9 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/sys.h"
 #include "container/notify.h"
+#include "container/ready.h"
 #include "container/texts.h"
 #include "kernel/lsm.h"
 #include "kernel/net.h"
@@ -116,8 +118,26 @@ static void unique_env(struct plan *p, struct env_entry *v, size_t n)
 	}
 }
 
-/* HOME and the two LISTEN variables may come on top, and the final NULL. */
-#define ENV_EXTRA 4
+/* HOME, NOTIFY_SOCKET and the three LISTEN variables may come on top, and the final NULL. */
+#define ENV_EXTRA 6
+
+static int add_listen_env(struct plan *p, struct env_entry *v, size_t *n, struct err *err)
+{
+	const struct create_options *o = p->options;
+
+	if (!o->listen_fds)
+		return 0;
+	v[*n].text = arena_printf(&p->arena, "LISTEN_FDS=%u", o->listen_fds);
+	p->listen_pid = arena_alloc(&p->arena, LISTEN_PID_SIZE, 1);
+	if (!v[(*n)++].text || !p->listen_pid)
+		return err_oom(err);
+	(void)snprintf(p->listen_pid, LISTEN_PID_SIZE, "LISTEN_PID=1");
+	v[(*n)++].text = p->listen_pid;
+	if (!o->listen_names)
+		return 0;
+	v[*n].text = arena_printf(&p->arena, "LISTEN_FDNAMES=%s", o->listen_names);
+	return v[(*n)++].text ? 0 : err_oom(err);
+}
 
 int plan_build_env(struct plan *p, struct err *err)
 {
@@ -130,14 +150,10 @@ int plan_build_env(struct plan *p, struct err *err)
 		return err_oom(err);
 	for (; n < env->n; n++)
 		v[n].text = env->v[n];
-	if (p->options->listen_fds) {
-		v[n].text = arena_printf(&p->arena, "LISTEN_FDS=%u", p->options->listen_fds);
-		p->listen_pid = arena_alloc(&p->arena, LISTEN_PID_SIZE, 1);
-		if (!v[n++].text || !p->listen_pid)
-			return err_oom(err);
-		(void)snprintf(p->listen_pid, LISTEN_PID_SIZE, "LISTEN_PID=1");
-		v[n++].text = p->listen_pid;
-	}
+	if (add_listen_env(p, v, &n, err) < 0)
+		return -1;
+	if (plan_has_ready(p))
+		v[n++].text = READY_ENV;
 	for (size_t i = 0; i < n; i++) {
 		v[i].len = strcspn(v[i].text, "=");
 		v[i].place = i;
@@ -146,6 +162,34 @@ int plan_build_env(struct plan *p, struct err *err)
 	for (size_t i = 0; i < p->n_env; i++)
 		p->has_home |= strncmp(p->env[i], "HOME=", strlen("HOME=")) == 0;
 	return 0;
+}
+
+bool plan_has_ready(const struct plan *p)
+{
+	return p->options->notify_socket && !p->exec && p->config->process.present &&
+	       config_ns_new(p->config, OCI_NS_MOUNT);
+}
+
+int plan_bind_ready(struct plan *p, int dir, struct err *err)
+{
+	struct oci_config *c = p->config;
+	struct oci_mount *mounts = ARENA_NEW(&p->arena, struct oci_mount, c->n_mounts + 1);
+
+	if (!mounts)
+		return err_oom(err);
+	if (c->n_mounts)
+		memcpy(mounts, c->mounts, c->n_mounts * sizeof(*mounts));
+	/* The image's user may not put another socket there. */
+	mounts[c->n_mounts] = (struct oci_mount){
+		.destination = READY_TARGET,
+		.source = ".",
+		.options = { .bind = true,
+			     .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					 MOUNT_ATTR_NOEXEC },
+	};
+	c->mounts = mounts;
+	c->n_mounts++;
+	return rootfs_plan_append(&p->rootfs, dir, p->procfd, &p->arena, err);
 }
 
 /* ---- seccomp ----------------------------------------------------------------------------------
@@ -180,6 +224,24 @@ int plan_build_process_parts(struct plan *p, struct err *err)
 	return notify_check(p->config, p->bundlefd, err);
 }
 
+/* podman --cgroups=disabled sends the device rules of every container along: without a cgroup there
+ * is nothing to attach them to, and nothing is said. A limit that somebody asked for is one. */
+static int drop_cgroup(struct plan *p, struct err *err)
+{
+	struct cgroup_plan *cg = &p->cgroup;
+
+	for (size_t i = 0; i < cg->n_settings; i++) {
+		if (!cg->settings[i].optional)
+			return config_fail(p->config, cg->settings[i].at, err,
+					   "%s: no limits without a cgroup, and --cgroup-manager "
+					   "disabled makes none",
+					   cg->settings[i].field);
+	}
+	cg->n_settings = 0;
+	cg->has_limits = false;
+	return 0;
+}
+
 static int build_kernel_parts(struct plan *p, struct err *err)
 {
 	struct rootfs_request rootfs = { .config = p->config,
@@ -196,6 +258,7 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;
 	if (plan_build_process_parts(p, err) < 0 ||
 	    cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0 ||
+	    (p->options->no_cgroup && drop_cgroup(p, err) < 0) ||
 	    rdt_plan_build(p->config, p->id, &p->arena, &p->rdt, err) < 0)
 		return -1;
 	return rootfs_plan_build(&rootfs, &p->arena, &p->rootfs, err);

@@ -23,7 +23,7 @@ int relay_prepare(struct relay *r, struct err *err)
 	static const int ours[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS };
 	sigset_t all;
 
-	*r = (struct relay){ .signalfd = -1, .master = -1 };
+	*r = (struct relay){ .signalfd = -1, .master = -1, .ready = READY_INIT };
 	sigfillset(&all);
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		sigdelset(&all, ours[i]);
@@ -39,6 +39,7 @@ void relay_done(struct relay *r)
 {
 	fd_close(&r->signalfd);
 	fd_close(&r->master);
+	ready_done(&r->ready);
 	(void)sigprocmask(SIG_SETMASK, &r->old, NULL);
 }
 
@@ -168,6 +169,7 @@ enum {
 	POLL_MASTER,
 	POLL_STDIN,
 	POLL_STDOUT,
+	POLL_READY,
 	POLL_COUNT
 };
 
@@ -186,6 +188,7 @@ static void watch(const struct relay *r, const struct proc *p, const struct pump
 				 .events = (short)((out ? 0 : POLLIN) | (in ? POLLOUT : 0)) };
 	fds[POLL_STDIN] =
 		(struct pollfd){ .fd = wants_input ? STDIN_FILENO : -1, .events = POLLIN };
+	fds[POLL_READY] = (struct pollfd){ .fd = r->ready.inside, .events = POLLIN };
 	fds[POLL_STDOUT] = (struct pollfd){ .fd = out ? STDOUT_FILENO : -1, .events = POLLOUT };
 }
 
@@ -233,6 +236,10 @@ static int loop(struct relay *r, const struct proc *p, bool reap_all, struct err
 		 */
 		if (fds[POLL_SIGNAL].revents && take_signals(r, p, reap_all) && t.ended)
 			return 0;
+		/* To the end, not only until it is ready: a full queue would hold the program up.
+		 */
+		if (fds[POLL_READY].revents)
+			(void)ready_pass(&r->ready, getpid());
 		if (fds[POLL_END].revents)
 			t.ended = true;
 	}

@@ -24,7 +24,7 @@ static void clean_up(int rootfd, const char *id, const struct proc *p)
 }
 
 /* Nobody else has had the lock since the container was made, so nothing is looked up again. */
-static int start(const struct creation *c, struct err *err)
+static int start(const struct creation *c, struct ready *ret_ready, struct err *err)
 {
 	struct opened o = { .store = c->store,
 			    .has_record = true,
@@ -32,7 +32,7 @@ static int start(const struct creation *c, struct err *err)
 			    .status = STATUS_CREATED,
 			    .proc = c->proc }; /* all of it lent */
 
-	return start_opened(&o, err);
+	return start_opened(&o, c->plan.options->notify_socket, ret_ready, err);
 }
 
 static int wait_and_delete(int rootfd, const struct create_options *o, struct relay *r,
@@ -50,9 +50,9 @@ static int wait_and_delete(int rootfd, const struct create_options *o, struct re
 	return 0;
 }
 
-/* create and start. *ret_proc is the container's process; *ret_master (may be NULL) its terminal. */
+/* create and start. *ret_proc is the container's process, *ret_master (may be NULL) its terminal. */
 static int launch(int rootfd, const struct create_options *o, struct proc *ret_proc,
-		  int *ret_master, struct err *err)
+		  int *ret_master, struct ready *ret_ready, struct err *err)
 {
 	struct creation c;
 
@@ -60,7 +60,7 @@ static int launch(int rootfd, const struct create_options *o, struct proc *ret_p
 		return -1;
 	if (c.master >= 0)
 		tty_copy_size(STDIN_FILENO, c.master); /* before the program can ask for it */
-	int rc = start(&c, err);
+	int rc = start(&c, ret_ready, err);
 	*ret_proc = c.proc;
 	c.proc = (struct proc)PROC_INIT;
 	if (ret_master)
@@ -73,10 +73,16 @@ static int launch(int rootfd, const struct create_options *o, struct proc *ret_p
 
 static int run_detached(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
 {
+	AUTO_READY ready = READY_INIT;
 	AUTO_PROC p = PROC_INIT;
 
 	*ret_code = 0;
-	return launch(rootfd, o, &p, NULL, err);
+	if (launch(rootfd, o, &p, NULL, &ready, err) < 0)
+		return -1;
+	if (ready_wait(&ready, &p, err) == 0)
+		return 0;
+	clean_up(rootfd, o->id, &p);
+	return -1;
 }
 
 int container_run(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
@@ -91,8 +97,9 @@ int container_run(int rootfd, const struct create_options *o, int *ret_code, str
 	if (!o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return err_sys(err, "become the subreaper");
 	int rc = relay_prepare(&r, err);
+	/* The readiness of the program is for the relay, which also hears signals meanwhile. */
 	if (rc == 0)
-		rc = launch(rootfd, o, &p, &r.master, err);
+		rc = launch(rootfd, o, &p, &r.master, &r.ready, err);
 	if (rc == 0)
 		rc = wait_and_delete(rootfd, o, &r, &p, ret_code, err);
 	relay_done(&r);

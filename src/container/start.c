@@ -121,12 +121,15 @@ static int give_up(struct opened *o, const struct err *cause)
 	return -1;
 }
 
-int start_opened(struct opened *o, struct err *err)
+int start_opened(struct opened *o, const char *notify_socket, struct ready *ret_ready,
+		 struct err *err)
 {
 	AUTO_NOTIFY n = NOTIFY_INIT;
 
-	/* An agent that is not there leaves the container `created`: `start` can be tried again. */
-	if (check_status(o, err) < 0 || reach_agent(o, &n, err) < 0)
+	/* An agent or a manager that is not there leaves the container `created`: `start` can be
+	 * tried again. */
+	if (check_status(o, err) < 0 || reach_agent(o, &n, err) < 0 ||
+	    ready_open(o->store.dir, notify_socket, ret_ready, err) < 0)
 		return -1;
 	if (release(o, &n, err) < 0)
 		return give_up(o, err);
@@ -136,11 +139,14 @@ int start_opened(struct opened *o, struct err *err)
 	return 0;
 }
 
-int container_start(int rootfd, const char *id, struct err *err)
+int container_start(int rootfd, const char *id, const char *notify_socket, struct err *err)
 {
 	AUTO_OPENED o = OPENED_INIT;
+	AUTO_READY ready = READY_INIT;
 
-	if (opened_begin(rootfd, id, true, &o, err) < 0)
+	if (opened_begin(rootfd, id, true, &o, err) < 0 ||
+	    start_opened(&o, notify_socket, &ready, err) < 0)
 		return -1;
-	return start_opened(&o, err);
+	store_unlock(&o.store); /* others may stop what never becomes ready */
+	return ready_wait(&ready, &o.proc, err);
 }

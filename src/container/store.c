@@ -238,8 +238,24 @@ static DIR *list_dir(int dirfd)
 	return d;
 }
 
-/* A killed file_replace_at() may have left a temporary file. */
-static int empty_dir(int dir, struct err *err)
+static int empty_dir(int dir, bool below, struct err *err);
+
+/* The socket of container/ready.h is in one. Nothing of ours lies deeper. */
+static int remove_dir(int parent, const char *name, struct err *err)
+{
+	AUTO_FD dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0)
+		return err_sys(err, "open state directory '%s'", name);
+	if (empty_dir(dir, false, err) < 0)
+		return -1;
+	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_sys(err, "remove state directory '%s'", name);
+	return 0;
+}
+
+/* A killed file_replace_at() may have left a temporary file. BELOW: with directories. */
+static int empty_dir(int dir, bool below, struct err *err)
 {
 	DIR *d = list_dir(dir);
 
@@ -252,9 +268,8 @@ static int empty_dir(int dir, struct err *err)
 			continue;
 		if (unlinkat(dir, e->d_name, 0) == 0 || errno == ENOENT)
 			continue;
-		if (errno == EISDIR && unlinkat(dir, e->d_name, AT_REMOVEDIR) == 0)
-			continue;
-		rc = err_sys(err, "remove state file '%s'", e->d_name);
+		rc = errno == EISDIR && below ? remove_dir(dir, e->d_name, err)
+					      : err_sys(err, "remove state file '%s'", e->d_name);
 	}
 	closedir(d);
 	return rc;
@@ -274,7 +289,7 @@ int store_remove(const struct store *s, struct err *err)
 	remove_known_files(s->dir);
 	int rc = unlinkat(s->root, s->id, AT_REMOVEDIR);
 	if (rc < 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
-		if (empty_dir(s->dir, err) < 0)
+		if (empty_dir(s->dir, true, err) < 0)
 			return -1;
 		rc = unlinkat(s->root, s->id, AT_REMOVEDIR);
 	}

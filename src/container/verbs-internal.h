@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/proc.h"
+#include "container/ready.h"
 #include "container/store.h"
 #include "kernel/cgroup.h"
 #include "oci/config.h"
@@ -45,8 +46,9 @@ int opened_cgroup(const struct opened *o, struct cgroup_hierarchy *h, struct cgr
 int opened_need_cgroup(const struct opened *o, const char *verb, struct cgroup_hierarchy *h,
 		       struct cgroup *cg, struct err *err) MUST_CHECK;
 
-/* What start does with a container that it has locked. */
-int start_opened(struct opened *o, struct err *err) MUST_CHECK;
+/* What start does with a container that it has locked: all but waiting until it is ready. */
+int start_opened(struct opened *o, const char *notify_socket, struct ready *ret_ready,
+		 struct err *err) MUST_CHECK;
 
 /* Waits until the process behind SOCK runs its program: LAUNCH, then end of file, because execve
  * closed the socket. */

@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,6 +69,15 @@ static int plan_root(struct rootfs_plan *p, const struct rootfs_request *r, stru
 	return 0;
 }
 
+static int plan_next_mount(struct rootfs_plan *p, const struct mount_request *r, struct err *err)
+{
+	if (mount_plan_build(r, p->n_mounts, &p->mounts[p->n_mounts], err) < 0)
+		return -1;
+	p->late[p->n_mounts++] = -1;
+
+	return 0;
+}
+
 static int plan_mounts(struct rootfs_plan *p, const struct rootfs_request *r, struct arena *a,
 		       struct err *err)
 {
@@ -76,8 +87,9 @@ static int plan_mounts(struct rootfs_plan *p, const struct rootfs_request *r, st
 		return config_fail(c, c->mounts[0].at, err,
 				   "mounts: they need a new mount namespace (linux.namespaces)");
 
-	p->mounts = ARENA_NEW(a, struct mount_plan, c->n_mounts);
-	p->late = ARENA_NEW(a, int, c->n_mounts);
+	/* One more for rootfs_plan_append(). */
+	p->mounts = ARENA_NEW(a, struct mount_plan, c->n_mounts + 1);
+	p->late = ARENA_NEW(a, int, c->n_mounts + 1);
 	if (!p->mounts || !p->late)
 		return err_oom(err);
 
@@ -93,10 +105,8 @@ static int plan_mounts(struct rootfs_plan *p, const struct rootfs_request *r, st
 		.maps = &p->maps,
 	};
 	for (size_t i = 0; i < c->n_mounts; i++) {
-		if (mount_plan_build(&request, i, &p->mounts[i], err) < 0)
+		if (plan_next_mount(p, &request, err) < 0)
 			return -1;
-		p->late[i] = -1;
-		p->n_mounts++;
 	}
 
 	return 0;
@@ -134,6 +144,34 @@ int rootfs_plan_build(const struct rootfs_request *r, struct arena *a, struct ro
 	}
 
 	return 0;
+}
+
+int rootfs_plan_append(struct rootfs_plan *p, int dirfd, int procfd, struct arena *a,
+		       struct err *err)
+{
+	char dir[PATH_MAX], link[sizeof("self/fd/") + 3 * sizeof(int)];
+
+	/* For a child that has to open it again. */
+	(void)snprintf(link, sizeof(link), "self/fd/%d", dirfd);
+	ssize_t n = readlinkat(procfd, link, dir, sizeof(dir) - 1);
+	if (n < 0)
+		return err_sys(err, "find the path of a directory of the runtime");
+	dir[n] = '\0';
+
+	const struct mount_request request = {
+		.config = p->config,
+		.bundlefd = dirfd,
+		.bundle = dir,
+		.root = p->path,
+		.earlier = p->mounts,
+		.procfd = procfd,
+		.user_ns = -1,
+		.arena = a,
+		.maps = &p->maps,
+	};
+	ASSERT(p->config->n_mounts == p->n_mounts + 1);
+
+	return plan_next_mount(p, &request, err);
 }
 
 int rootfs_plan_cgroup(struct rootfs_plan *p, int cgroup_dirfd, struct err *err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/path.h"
 #include "oci/config-internal.h"
@@ -153,7 +154,7 @@ static void dec_device_path(struct json_decoder *d, const struct json_node *node
 /* The kernel's dev_t: 12 and 20 bits. */
 static const struct json_range_u64 major_range = { 0, 4095 };
 static const struct json_range_u64 minor_range = { 0, 1048575 };
-static const struct json_range_u64 mode_range = { 0, 0777 };
+static const struct json_range_u64 mode_range = { 0, S_IFMT | 0777 };
 
 /* clang-format off */
 const struct json_field config_device_fields[] = {
@@ -175,6 +176,20 @@ static bool has_member(const struct json_decoder *d, const struct json_node *nod
 	return m && m->type != JSON_NULL;
 }
 
+/* podman before 4.4 sends st_mode of the host's node, type and all. */
+static mode_t file_mode(struct json_decoder *d, const struct json_node *node, char type, uint64_t v)
+{
+	mode_t wanted = type == 'b' ? S_IFBLK : type == 'p' ? S_IFIFO : S_IFCHR;
+
+	if ((v & ~(uint64_t)0777) != 0 && (v & ~(uint64_t)0777) != wanted) {
+		size_t mark = json_enter(d, ".fileMode");
+		json_fail(d, json_member(d->doc, node, "fileMode"),
+			  "expected an integer from 0 to 511 (0777)");
+		json_leave(d, mark);
+	}
+	return (mode_t)(v & 0777);
+}
+
 static void dec_device(struct json_decoder *d, const struct json_node *node, struct oci_device *ret)
 {
 	struct device_item item = { .device.at = node->at };
@@ -190,7 +205,7 @@ static void dec_device(struct json_decoder *d, const struct json_node *node, str
 	*ret = item.device;
 	ret->major = item.device.type == 'p' ? 0 : (uint32_t)item.major.v;
 	ret->minor = item.device.type == 'p' ? 0 : (uint32_t)item.minor.v;
-	ret->mode = item.mode.set ? (mode_t)item.mode.v : 0666;
+	ret->mode = item.mode.set ? file_mode(d, node, item.device.type, item.mode.v) : 0666;
 }
 
 static void dec_devices(struct json_decoder *d, const struct json_node *node, void *out,

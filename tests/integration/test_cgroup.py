@@ -36,6 +36,57 @@ def tidy(world):
         os.rmdir(base)
 
 
+# --- none at all ----------------------------------------------------------------------------------
+
+@pytest.fixture
+def disabled(bundle):
+    """podman --cgroups=disabled, which sends the rules for devices all the same."""
+    bundle.globals = ["--cgroup-manager", "disabled"]
+    return bundle
+
+
+def test_disabled_stays_in_the_callers_cgroup(disabled):
+    """engine-contracts 7: nothing is made; the container lives and dies as any other."""
+    before = sorted(CGROUP.glob("**/"))
+    disabled.linux["cgroupsPath"] = "/tests/unused"
+    disabled.hold()
+    assert cgroup_of(disabled.state().pid) == cgroup_of("self")
+    assert sorted(CGROUP.glob("**/")) == before
+    disabled.globals = []
+    assert disabled.exec_probe("report").pid > 1
+    assert "no cgroup of its own" in disabled.one_line(disabled.command("pause", disabled.id))
+    disabled.kill("KILL")
+    disabled.wait_stopped()
+    disabled.delete()
+
+
+def test_disabled_has_no_limits(disabled):
+    """A limit that is not in force would be a lie."""
+    disabled.resources["pids"] = {"limit": 9}
+    assert "linux.resources.pids.limit: no limits without a cgroup" in \
+        disabled.refused_config("resources.pids")
+    disabled.resources["pids"] = {"limit": -1}
+    disabled.resources["memory"] = {}
+    assert disabled.run_shell("echo fine") == "fine"
+
+
+def test_disabled_does_not_touch_a_cgroup_of_the_same_name(disabled, tidy):
+    """Nothing in the record leads there: delete --force would kill what is inside."""
+    disabled.linux["cgroupsPath"] = "/tests/others"
+    other = CGROUP / "tests/others"
+    other.mkdir(parents=True)
+    sleeper = subprocess.Popen(["sleep", "60"])
+    try:
+        (other / "cgroup.procs").write_text(str(sleeper.pid))
+        disabled.hold()
+        disabled.globals = []
+        disabled.delete("--force")
+        assert sleeper.poll() is None and other.exists()
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
 # --- the path -------------------------------------------------------------------------------------
 
 def test_absolute_path_is_below_the_hierarchy(tidy, bundle):

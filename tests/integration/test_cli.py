@@ -12,7 +12,7 @@ import time
 import pytest
 
 import harness
-from harness import CRUNTIME, SOURCE, cruntime
+from harness import CRUNTIME, SOURCE, cruntime, run_command
 
 COMMANDS = "create start run state kill delete list ps spec features".split()
 
@@ -43,6 +43,22 @@ def test_version_lines_are_those_that_engines_read():
     assert re.fullmatch(r"spec: \d+\.\d+\.\d+", lines[2])
     assert all("version" not in line for line in lines[1:])
     assert cruntime("-v").out == result.out
+
+
+@pytest.mark.parametrize("name", ["runc", "runc2", "crun"])
+def test_version_under_another_name(tmp_path, name):
+    """engine-contracts 2, 5: BuildKit and dockerd start `runc` from PATH and read its version."""
+    link = tmp_path / name
+    link.symlink_to(CRUNTIME)
+    lines = run_command([link, "--version"]).out.splitlines()
+    as_cruntime = cruntime("--version").out.splitlines()
+    if name != "runc":
+        assert lines == as_cruntime
+        return
+    version = as_cruntime[0].split()[-1]
+    assert lines[0] == f"runc version {version}"
+    assert lines[1:3] == as_cruntime[1:3] and f"cruntime: {version}" in lines
+    assert all("version" not in line for line in lines[1:])
 
 
 def test_without_a_command_the_help_is_shown():
@@ -145,7 +161,6 @@ def test_command_that_is_missing_says_so(name):
 @pytest.mark.parametrize("words, text", [
     (["--systemd-cgroup"], "--systemd-cgroup: the systemd cgroup driver is not supported yet"),
     (["--cgroup-manager", "systemd"], "not supported yet"),
-    (["--cgroup-manager=disabled"], "not supported yet"),
 ])
 def test_cgroup_driver_that_is_missing_is_refused(words, text, root):
     for command in ("create", "run"):
@@ -551,3 +566,23 @@ def test_ps_of_a_stopped_container_is_the_header(bundle):
     assert bundle.command("ps", "-f", "json", bundle.id).out == "[]\n"
     assert len(bundle.command("ps", bundle.id).out.splitlines()) == 1
     assert len(bundle.command("ps", "-f", "long", bundle.id).out.splitlines()) == 1
+
+
+# --- installing -----------------------------------------------------------------------------------
+
+def test_install_and_uninstall(tmp_path):
+    """Program, manual and drop-in, and nothing of them stays."""
+    root = tmp_path / "root"
+
+    def make(target):
+        result = run_command(["make", "-C", SOURCE, "-o", "all", target, f"DESTDIR={root}",
+                              "PREFIX=/opt/x", f"BIN={CRUNTIME}"])
+        assert result.code == 0, result
+        return sorted(str(p.relative_to(root)) for p in root.glob("**/*") if p.is_file())
+
+    assert make("install") == ["etc/containers/containers.conf.d/60-cruntime.conf",
+                               "opt/x/bin/cruntime", "opt/x/share/man/man1/cruntime.1"]
+    text = (root / "etc/containers/containers.conf.d/60-cruntime.conf").read_text()
+    assert 'cruntime = ["/opt/x/bin/cruntime"]' in text and "@" not in text
+    assert run_command([root / "opt/x/bin/cruntime", "--version"]).code == 0
+    assert make("uninstall") == []

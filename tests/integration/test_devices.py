@@ -218,6 +218,19 @@ def test_mode_beyond_permissions_is_refused(bundle):
     bundle.refused_config("linux.devices[0].fileMode")
 
 
+@pytest.mark.parametrize("mode, kind, wanted", [
+    (0o020640, "c", 0o640), (0o060660, "b", 0o660), (0o010600, "p", 0o600),
+    (0o060640, "c", None), (0o024640, "c", None), (0o120640, "c", None), (0o1020640, "c", None)])
+def test_mode_with_the_type_of_the_node(bundle, mode, kind, wanted):
+    """podman before version 4.4 sends st_mode of the host's devices with --privileged. The type must
+    be the right one, and nothing else may be in it."""
+    bundle.linux["devices"] = [device("/dev/thing", kind, 7, 0, fileMode=mode)]
+    if wanted is None:
+        bundle.refused_config("linux.devices[0].fileMode")
+    else:
+        assert bundle.run_probe("stat /dev/thing").mode == wanted
+
+
 def test_one_device_on_two_paths(bundle):
     """C-DEV-08."""
     bundle.linux["devices"] = [device("/dev/one"), device("/dev/two")]

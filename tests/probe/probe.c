@@ -19,9 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -225,6 +227,23 @@ static int act_write(int argc, char **argv)
 	return 0;
 }
 
+/* notify TEXT: one message to the socket of NOTIFY_SOCKET, as sd_notify(3) sends it */
+static int act_notify(int argc, char **argv)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error = 0;
+
+	(void)argc;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path ? path : "");
+	if (sendto(fd, argv[1], strlen(argv[1]), 0, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		error = errno;
+	close(fd);
+	put_errno(error);
+	return 0;
+}
+
 static int act_mkdir(int argc, char **argv)
 {
 	(void)argc;
@@ -397,6 +416,7 @@ static const struct action {
 	{ "stat",        1, act_stat        },
 	{ "read",        1, act_read        },
 	{ "write",       1, act_write       },
+	{ "notify",      1, act_notify      },
 	{ "mkdir",       1, act_mkdir       },
 	{ "mknod",       4, act_mknod       },
 	{ "syscall",     1, act_syscall     },
