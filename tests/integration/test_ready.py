@@ -28,12 +28,12 @@ class Manager:
     def serve(self):
         while True:
             text, control, _, _ = self.sock.recvmsg(4096, socket.CMSG_SPACE(16))
+            self.messages.append(text.decode())  # first: the close below is what a barrier awaits
             for _, _, content in control:
                 fds = array.array("i")
                 fds.frombytes(content)
                 for fd in fds:
                     os.close(fd)
-            self.messages.append(text.decode())
 
     @property
     def lines(self):
