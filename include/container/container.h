@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "kernel/unit.h"
 #include "oci/config.h"
 #include "oci/state.h"
 
@@ -26,6 +27,8 @@ struct create_options {
 	unsigned preserve_fds;      /* descriptors 3 … 2+n stay open; holes are tolerated */
 	unsigned listen_fds;        /* $LISTEN_FDS of the caller, 0 when unset */
 	bool no_pivot, no_new_keyring;
+	/* The systemd cgroup driver asks it for a scope; NULL: we make the cgroup. */
+	const struct unit_manager *manager;
 	/* run only: */
 	bool detach, keep, no_subreaper;
 };
