@@ -516,10 +516,11 @@ DefaultDependencies=no
     shutil.rmtree(RUNTIME_DIR)
 
 
-@pytest.mark.parametrize("caller", ["unit of the user", "elsewhere"])
+@pytest.mark.parametrize("caller", ["unit of the user", "elsewhere", "user namespace"])
 def test_rootless_container_in_a_users_systemd(user_manager, bundle, caller):
     """engine-contracts 7: user.slice of the user's own manager, with limits. A caller who is in
-    no unit of it (a login session) may not make a process there, but systemd may move one."""
+    no unit of it (a login session) may not make a process there, but systemd may move one. podman
+    calls as root of a user namespace that is not the initial one."""
     subprocess.run(["chown", "-R", f"{USER}:{USER}", bundle.dir], check=True)
     for directory in (bundle.dir, *bundle.dir.parents):
         if directory.stat().st_mode & 0o1 == 0:
@@ -541,7 +542,12 @@ def test_rootless_container_in_a_users_systemd(user_manager, bundle, caller):
     bundle.write_config()
     words = [harness.CRUNTIME, "--root", bundle.root, "--systemd-cgroup", "create", "-b", bundle.dir,
              bundle.id]
-    prefix = ["systemd-run", "--user", "--scope", "-q"] if caller != "elsewhere" else []
+    prefix = {"unit of the user": ["systemd-run", "--user", "--scope", "-q"],
+              "user namespace": ["unshare", "-r"]}.get(caller, [])
+    if caller == "user namespace":
+        for mapping in bundle.linux["uidMappings"] + bundle.linux["gidMappings"]:
+            mapping["hostID"] = 0
+        bundle.write_config()
     with open(bundle.dir / "out", "a") as out, open(bundle.dir / "err", "a") as err:
         code = subprocess.run([*prefix, *map(str, words)], stdin=subprocess.DEVNULL, stdout=out,
                               stderr=err, check=False, **options).returncode
