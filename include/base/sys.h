@@ -15,10 +15,15 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* 5.3; CLONE_INTO_CGROUP: 5.7 */
+/* 5.3; CLONE_INTO_CGROUP: 5.7. The kernel hands the pidfd out before it looks at the cgroup, and
+ * takes it back without a word: the number would be somebody else's next descriptor. */
 static inline pid_t sys_clone3(struct clone_args *args)
 {
-	return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+	pid_t pid = (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+
+	if (pid < 0 && (args->flags & CLONE_PIDFD))
+		*(int *)(uintptr_t)args->pidfd = -1;
+	return pid;
 }
 
 /* 5.6 */

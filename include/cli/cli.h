@@ -69,7 +69,8 @@ struct cli {
 	/* options of the commands */
 	struct create_options create; /* exec: those that it shares with create */
 	struct exec_options exec;
-	const char *new_id; /* --id */
+	struct unit_manager manager; /* filled by the systemd cgroup driver */
+	const char *new_id;          /* --id */
 	bool all, force, quiet, rootless_spec;
 	int format;            /* enum list_format, -1: not given */
 	const char *spec_file; /* NULL: "config.json" */

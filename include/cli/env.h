@@ -11,6 +11,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "kernel/unit.h"
 
 /* Appends the state root: OPTION (--root), made absolute; else /run/cruntime for root, else
  * $XDG_RUNTIME_DIR/cruntime (D-23). "/" is refused. */
@@ -28,3 +29,14 @@ unsigned env_count_listen_fds(const char *fds, const char *pid, pid_t self);
 
 /* A copy of variable NAME in A: the environment is wiped before the clone. NULL: unset or empty. */
 int env_copy(const char *name, struct arena *a, const char **ret, struct err *err) MUST_CHECK;
+
+/* Which systemd manages the caller's cgroups, and where it listens: the system's for root of the
+ * initial user namespace, the user's own for everybody else. Addresses that the environment gives
+ * come first; they are copied to A. */
+int env_manager(struct arena *a, struct unit_manager *ret, struct err *err) MUST_CHECK;
+struct env_bus {
+	const char *system, *session; /* DBUS_SYSTEM_BUS_ADDRESS, DBUS_SESSION_BUS_ADDRESS or NULL */
+	const char *xdg;	      /* XDG_RUNTIME_DIR or NULL */
+};
+int env_manager_of(bool user, const struct env_bus *env, struct arena *a, struct unit_manager *ret,
+		   struct err *err) MUST_CHECK;

@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "kernel/unit.h"
 #include "oci/config.h"
 #include "oci/state.h"
 
@@ -29,6 +30,8 @@ struct create_options {
 	const char *notify_socket;  /* its $NOTIFY_SOCKET (container/ready.h); NULL: unset */
 	bool no_pivot, no_new_keyring;
 	bool no_cgroup; /* stay in the caller's; real limits are refused then */
+	/* The systemd cgroup driver asks it for a scope; NULL: we make the cgroup. */
+	const struct unit_manager *manager;
 	/* run only: */
 	bool detach, keep, no_subreaper;
 };

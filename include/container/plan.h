@@ -21,6 +21,7 @@
 #include "kernel/ns.h"
 #include "kernel/rdt.h"
 #include "kernel/rootfs.h"
+#include "kernel/unit.h"
 #include "oci/config.h"
 
 /* sd_listen_fds(3) compares LISTEN_PID with getpid(2), which only the child knows. */
@@ -49,6 +50,8 @@ struct plan {
 	bool user_ns;              /* the container has its own user namespace, new or joined */
 	struct rootfs_plan rootfs;
 	struct cgroup_plan cgroup;
+	struct unit_plan unit; /* name NULL: no unit */
+	struct unit_bus bus;   /* with a unit: connected, until it is started */
 	struct rdt_plan rdt;
 	struct filter filter;
 	struct caps_plan caps;

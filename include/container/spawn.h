@@ -13,6 +13,10 @@
  *   short-lived helper joins the others first and the user namespace last (C-NS-09), clones the
  *   container's process as its sibling (CLONE_PARENT), hands the pidfd over and ends.
  *
+ * A process may be born into a cgroup only by somebody who may move processes there from his own. A
+ * user's login session has no right to that, and his systemd has: then it is a helper too that is
+ * moved, and clones the container's process, which is born where its maker is.
+ *
  * The other joined namespaces are entered by the child itself, the mount namespace last. */
 #pragma once
 
@@ -21,11 +25,19 @@
 #include "base/proc.h"
 #include "container/plan.h"
 
-/* Runs FN(ARG) in the new process; its return value is the exit status. CGROUPFD -1: stay in the
- * caller's cgroup. SYNC_PARENT, SYNC_CHILD: the two ends of the pair; the new process only keeps
- * SYNC_CHILD. *ret is a child of the caller. */
-int spawn_container(const struct plan *p, int cgroupfd, int sync_parent, int sync_child,
-		    int (*fn)(void *), void *arg, struct proc *ret, struct err *err) MUST_CHECK;
+struct spawn_place {
+	int cgroupfd; /* -1: stay in the caller's cgroup */
+	/* Moves a process there when the kernel says EACCES; NULL: nobody can. */
+	int (*attach)(void *arg, pid_t pid, struct err *err);
+	void *arg;
+};
+
+/* Runs FN(ARG) in the new process; its return value is the exit status. SYNC_PARENT, SYNC_CHILD:
+ * the two ends of the pair; the new process only keeps SYNC_CHILD. *ret is a child of the caller.
+ */
+int spawn_container(const struct plan *p, const struct spawn_place *place, int sync_parent,
+		    int sync_child, int (*fn)(void *), void *arg, struct proc *ret,
+		    struct err *err) MUST_CHECK;
 
 /* Takes the pidfd of the process that a helper has cloned as its sibling, ours: CHILD, or the
  * helper's failure. */

@@ -45,6 +45,8 @@ struct record {
 	const char *cgroup;  /* below the hierarchy's root; NULL: runs in the caller's */
 	uint64_t cgroup_ino; /* 0: not made yet */
 	bool cgroup_created; /* by us: delete removes it */
+	/* The scope of systemd whose cgroup it is, and where to ask for it; NULL: none. */
+	const char *unit, *bus;
 	struct rdt_group rdt; /* of resctrl: delete removes what is said to be made */
 	bool own_pid_ns;     /* a new pid namespace: it ends with its first process */
 	bool has_poststart, has_poststop; /* hooks to run from the saved config */

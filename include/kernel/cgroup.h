@@ -40,7 +40,7 @@ struct cgroup_setting {
 
 struct cgroup_plan {
 	const struct oci_config *config;
-	const char *path; /* below the hierarchy's root: "/a/b", normalised, never "/" */
+	const char *path; /* below the hierarchy's root: "/a/b", normalised, never "/"; NULL: a unit */
 	bool path_given;  /* cgroupsPath was set; else it is our default "/<id>" */
 	bool has_limits;  /* any setting that is not optional, or device rules */
 	/* In the order of writing; `unified` last, in document order. */
@@ -79,6 +79,9 @@ struct cgroup {
 
 int cgroup_plan_build(const struct oci_config *c, const char *id, struct arena *a,
 		      struct cgroup_plan *ret, struct err *err) MUST_CHECK;
+/* The same for the cgroup of a unit (kernel/unit.h), which another program makes: no path. */
+int cgroup_plan_build_unit(const struct oci_config *c, struct arena *a, struct cgroup_plan *ret,
+			   struct err *err) MUST_CHECK;
 void cgroup_plan_done(struct cgroup_plan *p);
 
 int cgroup_hierarchy_open(struct cgroup_hierarchy *ret, struct err *err) MUST_CHECK;
@@ -92,6 +95,13 @@ void cgroup_hierarchy_done(struct cgroup_hierarchy *h);
  * on the way stay enabled. */
 int cgroup_create(const struct cgroup_hierarchy *h, const struct cgroup_plan *p, struct cgroup *ret,
 		  struct err *err) MUST_CHECK;
+
+/* Takes the cgroup that another program has made and put process PID into, as one of ours: its path
+ * is what /proc says, and has to end with TAIL. One that could not run a container (frozen, or
+ * without a controller that a limit needs) is refused, with *ret set all the same. PROCFD is a
+ * trusted procfs. */
+int cgroup_adopt(const struct cgroup_hierarchy *h, const struct cgroup_plan *p, int procfd,
+		 pid_t pid, const char *tail, struct cgroup *ret, struct err *err) MUST_CHECK;
 
 /* Writes the settings, attaches the device program and gives the cgroup to its owner. A cgroup that
  * we made has the kernel's defaults, so optional settings are written to pre-existing ones only. */
@@ -130,6 +140,17 @@ int cgroup_thaw(const struct cgroup *cg, int timeout_ms, struct err *err) MUST_C
 bool cgroup_update_wants(const struct oci_config *c); /* false: it asks for nothing, as {} does */
 int cgroup_update(const struct cgroup_hierarchy *h, const struct cgroup *cg,
 		  const struct oci_config *c, struct err *err) MUST_CHECK;
+
+/* Who keeps limits for this cgroup besides the kernel and would write them again (systemd): called
+ * when the files have been written. What it writes itself meanwhile is written over; when it fails,
+ * the files are put back. */
+struct cgroup_keeper {
+	int (*tell)(void *arg, const struct cgroup_setting *v, size_t n, struct err *err);
+	void *arg;
+};
+int cgroup_update_kept(const struct cgroup_hierarchy *h, const struct cgroup *cg,
+		       const struct oci_config *c, const struct cgroup_keeper *keeper,
+		       struct err *err) MUST_CHECK;
 
 /* Process ids of the cgroup and all below it, allocated in A. Processes that the caller's pid
  * namespace cannot see are left out. */

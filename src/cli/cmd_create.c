@@ -53,18 +53,17 @@ static const struct opt run_opts[] = {
 };
 /* clang-format on */
 
-/* What another driver would set up must not silently be missing. */
-static int check_cgroup_manager(const struct cli *c, struct err *err)
+static int choose_cgroup_manager(struct cli *c, struct err *err)
 {
-	if (c->systemd_cgroup)
+	c->create.no_cgroup = c->cgroup_manager == MANAGER_DISABLED;
+	if (c->systemd_cgroup && c->create.no_cgroup)
 		return err_set(err, ERR_USAGE,
-			       "--systemd-cgroup: the systemd cgroup driver is not supported yet");
-	if (c->cgroup_manager == MANAGER_SYSTEMD)
-		return err_set(
-			err, ERR_USAGE,
-			"--cgroup-manager systemd: the systemd cgroup driver is not supported yet");
+			       "--systemd-cgroup and --cgroup-manager disabled exclude each other");
+	if (!c->systemd_cgroup && c->cgroup_manager != MANAGER_SYSTEMD)
+		return 0;
+	c->create.manager = &c->manager;
 
-	return 0;
+	return env_manager(&c->arena, &c->manager, err);
 }
 
 /* Fills id and bundle from the operand (D-01). MADE_ID keeps an id that was made up. */
@@ -102,10 +101,9 @@ static int take_operand(struct cli *c, char made_id[STORE_ID_MAX + 1], struct er
 /* Everything that create and run have in common. */
 static int begin(struct cli *c, char made_id[STORE_ID_MAX + 1], int *ret_root, struct err *err)
 {
-	if (take_operand(c, made_id, err) < 0 || check_cgroup_manager(c, err) < 0)
+	if (take_operand(c, made_id, err) < 0 || choose_cgroup_manager(c, err) < 0)
 		return -1;
 	c->create.id = c->id;
-	c->create.no_cgroup = c->cgroup_manager == MANAGER_DISABLED;
 	if (env_copy("NOTIFY_SOCKET", &c->arena, &c->create.notify_socket, err) < 0)
 		return -1;
 

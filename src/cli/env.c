@@ -114,3 +114,60 @@ int env_copy(const char *name, struct arena *a, const char **ret, struct err *er
 
 	return *ret ? 0 : err_oom(err);
 }
+
+/* ---- systemd -------------------------------------------------------------------------------- */
+
+/* DIR and TAIL as a D-Bus address; other characters than these are escaped there. */
+static const char *path_address(struct arena *a, const char *dir, const char *tail)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/.\\*";
+	AUTO_STR b = STR_INIT;
+
+	str_add(&b, "unix:path=");
+	for (const char *s = dir; *s; s++) {
+		if (strchr(plain, *s))
+			str_addn(&b, s, 1);
+		else
+			str_addf(&b, "%%%02x", (unsigned char)*s);
+	}
+	str_add(&b, tail);
+
+	return str_text(&b) ? arena_strdup(a, b.s) : NULL;
+}
+
+int env_manager_of(bool user, const struct env_bus *env, struct arena *a, struct unit_manager *ret,
+		   struct err *err)
+{
+	struct unit_manager m = { .user = user };
+	const char *given = user ? env->session : env->system;
+	bool has_xdg = env->xdg && env->xdg[0] == '/';
+	size_t n = 0;
+
+	if (given && *given)
+		m.addresses[n++] = arena_strdup(a, given);
+	if (user && has_xdg) {
+		m.addresses[n++] = path_address(a, env->xdg, "/bus");
+		m.addresses[n++] = path_address(a, env->xdg, "/systemd/private");
+	} else if (!user && n == 0) {
+		/* Without a bus daemon, systemd itself has a socket for root. */
+		m.addresses[n++] = "unix:path=/run/dbus/system_bus_socket";
+		m.addresses[n++] = "unix:path=/run/systemd/private";
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!m.addresses[i])
+			return err_oom(err);
+	}
+
+	*ret = m;
+	return 0;
+}
+
+int env_manager(struct arena *a, struct unit_manager *ret, struct err *err)
+{
+	const struct env_bus env = { .system = getenv("DBUS_SYSTEM_BUS_ADDRESS"),
+				     .session = getenv("DBUS_SESSION_BUS_ADDRESS"),
+				     .xdg = getenv("XDG_RUNTIME_DIR") };
+
+	return env_manager_of(geteuid() != 0 || !in_initial_userns(), &env, a, ret, err);
+}

@@ -14,6 +14,7 @@
 #include "container/sync.h"
 #include "kernel/cgroup.h"
 #include "kernel/net.h"
+#include "scope-internal.h"
 
 /* Everything that create makes on the host, in the order of making; create_undo() walks it back. */
 struct creation {
@@ -22,11 +23,12 @@ struct creation {
 	struct record record; /* 2: written ahead */
 	struct str created;   /* its time of creation */
 	struct cgroup_hierarchy hierarchy;
-	struct cgroup cgroup;  /* 3 */
-	int listener;          /* 4: start.sock; owned */
-	struct proc proc;      /* 5: the container's process, our child */
-	int sync;              /* our end of the pair; owned */
-	struct net_move net;   /* 6: network devices of the host */
+	struct cgroup cgroup; /* 3 */
+	struct scope scope;   /* its unit, if systemd made it */
+	int listener;         /* 4: start.sock; owned */
+	struct proc proc;     /* 5: the container's process, our child */
+	int sync;             /* our end of the pair; owned */
+	struct net_move net;  /* 6: network devices of the host */
 	/* 7: groups of resctrl, as record.rdt says */
 	bool pid_file_written; /* 8 */
 	int master;            /* the container's terminal when nobody else takes it; owned */

@@ -44,6 +44,8 @@ static int init_record(struct creation *c, struct err *err)
 		.created = c->created.s,
 		.owner = geteuid(),
 		.cgroup = c->plan.options->no_cgroup ? NULL : c->plan.cgroup.path,
+		.unit = c->plan.unit.name,
+		.bus = c->plan.bus.address,
 		.rdt = rdt_planned(&c->plan.rdt),
 		.own_pid_ns = config_ns_new(config, OCI_NS_PID),
 		.has_poststart = config->hooks[HOOK_POSTSTART].n,
@@ -86,8 +88,13 @@ static void create_undo(struct creation *c)
 	fd_close(&c->master);
 	rootfs_plan_done(&c->plan.rootfs);
 	ns_plan_done(&c->plan.ns);
+	scope_release(&c->scope);
 	clean = create_give_back(c);
 	if (c->cgroup.fd >= 0 && cgroup_remove(&c->hierarchy, &c->cgroup, KILL_WAIT_MS, &err) < 0) {
+		log_warn("%s, continuing", err.msg);
+		clean = false;
+	}
+	if (c->scope.asked && scope_stop(&c->record, &err) < 0) {
 		log_warn("%s, continuing", err.msg);
 		clean = false;
 	}
@@ -113,6 +120,7 @@ void create_end(struct creation *c)
 	fd_close(&c->sync);
 	fd_close(&c->master);
 	proc_done(&c->proc);
+	scope_release(&c->scope);
 	net_move_done(&c->net);
 	cgroup_done(&c->cgroup);
 	cgroup_hierarchy_done(&c->hierarchy);
@@ -136,12 +144,15 @@ static int find_cgroup(struct creation *c, bool *ret_new, struct err *err)
 		return 0;
 	if (cgroup_hierarchy_open(&c->hierarchy, err) < 0) {
 		/* A host without version 2 can still run what asks for nothing of it. */
-		if (c->plan.cgroup.path_given || c->plan.cgroup.has_limits)
+		if (c->plan.unit.name || c->plan.cgroup.path_given || c->plan.cgroup.has_limits)
 			return -1;
 		log_debug("%s, running without an own cgroup", err->msg);
 		*err = (struct err)ERR_INIT;
 		return 0;
 	}
+	/* The path of a unit's cgroup is systemd's choice. */
+	if (c->plan.unit.name)
+		return 0;
 	int rc = cgroup_open(&c->hierarchy, c->plan.cgroup.path, 0, false, &cg, err);
 	cgroup_done(&cg);
 	*ret_new = rc == 0;
@@ -176,8 +187,13 @@ static int claim(struct creation *c, int rootfd, struct err *err)
 
 static int make_cgroup(struct creation *c, struct err *err)
 {
-	if (c->hierarchy.fd >= 0 &&
-	    cgroup_create(&c->hierarchy, &c->plan.cgroup, &c->cgroup, err) < 0)
+	int rc = 0;
+
+	if (c->plan.unit.name)
+		rc = scope_start(&c->scope, &c->plan, &c->record, &c->hierarchy, &c->cgroup, err);
+	else if (c->hierarchy.fd >= 0)
+		rc = cgroup_create(&c->hierarchy, &c->plan.cgroup, &c->cgroup, err);
+	if (rc < 0)
 		return -1;
 	c->record.cgroup = c->cgroup.fd >= 0 ? c->cgroup.path : NULL;
 	c->record.cgroup_ino = c->cgroup.ino;
@@ -218,9 +234,17 @@ static int spawn(struct creation *c, struct err *err)
 			   .slave = -1,
 			   .notify = NOTIFY_INIT,
 			   .messenger = MESSENGER_INIT };
-	if (spawn_container(&c->plan, c->cgroup.fd, c->sync, child_end, init_main, &in, &c->proc,
-			    err) < 0)
+	struct scope_place in_scope = { .record = &c->record,
+					.cgroup = &c->cgroup,
+					.procfd = c->plan.procfd };
+	const struct spawn_place place = { .cgroupfd = c->cgroup.fd,
+					   .attach = c->record.unit ? scope_attach : NULL,
+					   .arg = &in_scope };
+	int rc = spawn_container(&c->plan, &place, c->sync, child_end, init_main, &in, &c->proc,
+				 err);
+	if (rc < 0)
 		return -1;
+	scope_release(&c->scope);
 	fd_close(&c->listener); /* the child's copy serves `start`, and ends with the child */
 	c->record.pid = c->proc.pid;
 	char state;
@@ -397,6 +421,7 @@ int create_begin(int rootfd, const struct create_options *o, bool detached, stru
 		.store = STORE_INIT,
 		.hierarchy = CGROUP_HIERARCHY_INIT,
 		.cgroup = CGROUP_INIT,
+		.scope = SCOPE_INIT,
 		.listener = -1,
 		.proc = PROC_INIT,
 		.sync = -1,

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "container/container.h"
 #include "container/texts.h"
+#include "scope-internal.h"
 #include "verbs-internal.h"
 
 #define END_WAIT_MS 10000
@@ -104,7 +105,7 @@ static int check_traceable(const struct opened *o, const struct err *damage, str
 int opened_destroy(struct opened *o, struct err *err)
 {
 	if (end_process(o, err) < 0 || remove_cgroup(o, err) < 0 ||
-	    remove_rdt(o, err) < 0)
+	    scope_stop(&o->record, err) < 0 || remove_rdt(o, err) < 0)
 		return -1;
 	if (owes_poststop(o) && opened_hooks(o, HOOK_POSTSTOP, STATUS_STOPPED, true, err) < 0)
 		return -1;

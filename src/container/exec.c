@@ -23,6 +23,7 @@
 #include "kernel/sched.h"
 #include "kernel/tty.h"
 #include "plan-internal.h"
+#include "scope-internal.h"
 
 /* Nothing here is made that outlives the processes, so undoing is ending them. */
 struct execution {
@@ -127,6 +128,23 @@ static int spawn_helper(struct execution *e, struct init *in, struct err *err)
 	return exec_spawn_helper(in, e->target.fd, e->sync, &e->helper, err);
 }
 
+/* A user in a login session has no right to make a process in a unit of his; his systemd has the
+ * one to move the helper there, which waits for GO. */
+static int spawn_and_attach(struct execution *e, struct init *in, struct err *err)
+{
+	const struct record *r = &e->opened.record;
+	struct scope_place place = { .record = r, .cgroup = &e->target, .procfd = e->plan.procfd };
+
+	if (spawn_helper(e, in, err) == 0)
+		return 0;
+	if (!r->unit || e->target.fd < 0 || err->sys != EACCES)
+		return -1;
+	*err = (struct err)ERR_INIT;
+	if (exec_spawn_helper(in, -1, e->sync, &e->helper, err) < 0)
+		return -1;
+	return scope_attach(&place, e->helper.pid, err);
+}
+
 static int spawn(struct execution *e, struct err *err)
 {
 	int pair[2];
@@ -150,7 +168,7 @@ static int spawn(struct execution *e, struct err *err)
 			   .messenger = MESSENGER_INIT };
 	if (set_affinity(e, err) < 0)
 		return -1;
-	return spawn_helper(e, &in, err);
+	return spawn_and_attach(e, &in, err);
 }
 
 static int join_rdt(const struct execution *e, struct err *err)

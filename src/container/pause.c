@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "container/container.h"
 #include "container/texts.h"
+#include "scope-internal.h"
 #include "verbs-internal.h"
 
 /* A process that sleeps in the kernel without being interruptible is frozen when it wakes up.
@@ -78,7 +79,7 @@ static int update_cgroup(const struct opened *o, const struct oci_config *resour
 
 	int rc = opened_need_cgroup(o, "update", &h, &cg, err);
 	if (rc == 0)
-		rc = cgroup_update(&h, &cg, resources, err);
+		rc = scope_update(&o->record, &h, &cg, resources, err);
 	cgroup_done(&cg);
 	cgroup_hierarchy_done(&h);
 	return rc;

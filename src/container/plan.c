@@ -242,6 +242,30 @@ static int drop_cgroup(struct plan *p, struct err *err)
 	return 0;
 }
 
+static int plan_cgroup(struct plan *p, struct err *err)
+{
+	const struct unit_manager *m = p->options->manager;
+
+	if (!m && cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0)
+		return -1;
+	if (!m)
+		return p->options->no_cgroup ? drop_cgroup(p, err) : 0;
+	if (cgroup_plan_build_unit(p->config, &p->arena, &p->cgroup, err) < 0)
+		return -1;
+	return unit_plan_build(p->config, p->id, m->user, &p->cgroup, &p->arena, &p->unit, err);
+}
+
+/* Last, because it is somebody else's time: a bus that does not answer is found out before anything
+ * is made. */
+static int connect_to_systemd(struct plan *p, struct err *err)
+{
+	if (!p->options->manager)
+		return 0;
+	if (unit_bus_open(p->options->manager->addresses, &p->bus, err) < 0)
+		return err_wrap(err, "systemd cgroup driver");
+	return 0;
+}
+
 static int build_kernel_parts(struct plan *p, struct err *err)
 {
 	struct rootfs_request rootfs = { .config = p->config,
@@ -256,9 +280,7 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 		return -1;
 	rootfs.user_ns = p->ns.join[OCI_NS_USER];
 	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;
-	if (plan_build_process_parts(p, err) < 0 ||
-	    cgroup_plan_build(p->config, p->id, &p->arena, &p->cgroup, err) < 0 ||
-	    (p->options->no_cgroup && drop_cgroup(p, err) < 0) ||
+	if (plan_build_process_parts(p, err) < 0 || plan_cgroup(p, err) < 0 ||
 	    rdt_plan_build(p->config, p->id, &p->arena, &p->rdt, err) < 0)
 		return -1;
 	return rootfs_plan_build(&rootfs, &p->arena, &p->rootfs, err);
@@ -270,7 +292,7 @@ static int build(struct plan *p, bool detached, struct err *err)
 	    procfs_open(&p->procfd, err) < 0 || procfs_self(p->procfd, &p->self, err) < 0 ||
 	    plan_build_env(p, err) < 0 || build_kernel_parts(p, err) < 0)
 		return -1;
-	return plan_connect_sockets(p, err);
+	return plan_connect_sockets(p, err) < 0 ? -1 : connect_to_systemd(p, err);
 }
 
 void plan_init(struct plan *p, const struct create_options *o)
@@ -284,6 +306,7 @@ void plan_init(struct plan *p, const struct create_options *o)
 		.console_socket = -1,
 		.pidfd_socket = -1,
 		.rootfs = { .fd = -1, .tree = -1 },
+		.bus = UNIT_BUS_INIT,
 		.rdt = RDT_PLAN_INIT,
 		.target = { .pidfd = -1, .root = -1 },
 		/* podman passes the same descriptors by both names (engine-contracts 4). */
@@ -307,6 +330,7 @@ void plan_done(struct plan *p)
 	rootfs_plan_done(&p->rootfs);
 	ns_plan_done(&p->ns);
 	cgroup_plan_done(&p->cgroup);
+	unit_bus_done(&p->bus);
 	rdt_plan_done(&p->rdt);
 	fd_close(&p->bundlefd);
 	fd_close(&p->procfd);

@@ -66,6 +66,8 @@ int store_write(const struct store *s, const struct record *r, struct err *err)
 	str_addf(&b, ",\"owner\":%u,\"pid\":%d,\"startTime\":%" PRIu64 ",\"cgroupInode\":%" PRIu64,
 		 r->owner, r->pid, r->start_time, r->cgroup_ino);
 	add_bool(&b, "cgroupCreated", r->cgroup_created);
+	add_string(&b, "unit", r->unit);
+	add_string(&b, "bus", r->bus);
 	add_rdt(&b, &r->rdt);
 	add_bool(&b, "ownPidNamespace", r->own_pid_ns);
 	add_bool(&b, "poststart", r->has_poststart);
@@ -114,6 +116,8 @@ static const struct json_field record_fields[] = {
 	F("startTime",       start_time,       json_dec_ou64,   true),
 	F("cgroupInode",     cgroup_ino,       json_dec_ou64,   true),
 	F("cgroupCreated",   r.cgroup_created, json_dec_bool,   true),
+	F("unit",            r.unit,           json_dec_string, false),
+	F("bus",             r.bus,            json_dec_string, false),
 	F("rdtClass",        r.rdt.clos,       json_dec_string, false),
 	F("rdtMonitor",      r.rdt.monitor,    json_dec_string, false),
 	F("rdtClassMade",    r.rdt.clos_made,  json_dec_bool,   false),
@@ -160,6 +164,9 @@ static int parse_record(const char *name, const char *text, size_t len, struct a
 
 	if (!has_sane_rdt(&raw.r.rdt))
 		return err_set(err, ERR_STATE, "%s names an impossible class of resctrl", name);
+
+	if (!raw.r.unit != !raw.r.bus)
+		return err_set(err, ERR_STATE, "%s has a unit without a bus, or a bus alone", name);
 
 	*ret = raw.r;
 	ret->phase = strcmp(raw.phase, "created") == 0 ? PHASE_CREATED : PHASE_CREATING;

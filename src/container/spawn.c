@@ -136,12 +136,15 @@ static int helper_join(const struct plan *p, struct err *err)
 	return 0;
 }
 
-NORETURN static void helper_main(const struct plan *p, int sync_child, struct body *b)
+/* WAIT: it is to be moved before it does anything. */
+NORETURN static void helper_main(const struct plan *p, int sync_child, bool wait, struct body *b)
 {
 	struct err err = ERR_INIT;
 	AUTO_FD pidfd = -1;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (wait && sync_expect(sync_child, SYNC_GO, &err) < 0)
+		_exit(1);
 	if (helper_join(p, &err) < 0) {
 		sync_send_failure(sync_child, &err);
 		_exit(1);
@@ -193,39 +196,50 @@ int spawn_take_child(const struct plan *p, int sync_parent, struct proc *ret, st
 	return pid_of_pidfd(p, ret->pidfd, &ret->pid, err);
 }
 
-static int spawn_by_helper(const struct plan *p, int cgroupfd, int sync_parent, int sync_child,
-			   struct body *b, struct proc *ret, struct err *err)
+/* ATTACH: the helper is moved to the cgroup, not born there. */
+static int spawn_by_helper(const struct plan *p, const struct spawn_place *place, bool attach,
+			   int sync_child, struct body *b, struct proc *ret, struct err *err)
 {
 	AUTO_PROC helper = PROC_INIT;
 	struct clone_args args = { .flags = CLONE_PIDFD,
 				   .pidfd = (uint64_t)(uintptr_t)&helper.pidfd,
 				   .exit_signal = SIGCHLD };
 
-	if (cgroupfd >= 0) {
+	if (place->cgroupfd >= 0 && !attach) {
 		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (unsigned)cgroupfd;
+		args.cgroup = (unsigned)place->cgroupfd;
 	}
 	helper.pid = sys_clone3(&args);
 	if (helper.pid == 0)
-		helper_main(p, sync_child, b);
+		helper_main(p, sync_child, attach, b);
 	if (helper.pid < 0)
 		return err_sys(err, "create the helper that joins namespaces");
-	int rc = spawn_take_child(p, sync_parent, ret, err);
+	int rc = 0;
+	if (attach && (place->attach(place->arg, helper.pid, err) < 0 ||
+		       sync_send(b->sync_parent, SYNC_GO, -1, err) < 0)) {
+		(void)!proc_signal(&helper, SIGKILL);
+		rc = -1;
+	}
+	if (rc == 0)
+		rc = spawn_take_child(p, b->sync_parent, ret, err);
 	(void)!proc_reap(&helper);
 	return rc;
 }
 
-int spawn_container(const struct plan *p, int cgroupfd, int sync_parent, int sync_child,
-		    int (*fn)(void *), void *arg, struct proc *ret, struct err *err)
+int spawn_container(const struct plan *p, const struct spawn_place *place, int sync_parent,
+		    int sync_child, int (*fn)(void *), void *arg, struct proc *ret, struct err *err)
 {
 	struct body b = { .fn = fn, .arg = arg, .sync_parent = sync_parent };
 	struct proc child = PROC_INIT;
 	int rc;
 
 	if (needs_helper(p))
-		rc = spawn_by_helper(p, cgroupfd, sync_parent, sync_child, &b, &child, err);
+		rc = spawn_by_helper(p, place, false, sync_child, &b, &child, err);
 	else
-		rc = spawn_direct(p, cgroupfd, &b, &child, err);
+		rc = spawn_direct(p, place->cgroupfd, &b, &child, err);
+	/* Without a user namespace of its own it is root's container, whom the kernel lets. */
+	if (rc < 0 && child.pidfd < 0 && err->sys == EACCES && place->attach && p->user_ns)
+		rc = spawn_by_helper(p, place, true, sync_child, &b, &child, err);
 	/* A child that exists is handed out even after a failure: the caller ends and reaps it. */
 	*ret = child;
 	return rc;

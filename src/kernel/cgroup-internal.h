@@ -60,6 +60,11 @@ int cgroup_enable(const struct cgroup_plan *p, int dirfd, const char *where, boo
  * engine inside). A cgroup with processes is left alone (see has_processes). */
 void cgroup_enable_rest(int dirfd);
 
+/* The same for a directory that another program has equipped: fails when the cgroup DIRFD at PATH
+ * lacks one of them. */
+int cgroup_require(const struct cgroup_plan *p, int dirfd, const char *path,
+		   struct err *err) MUST_CHECK;
+
 /* One setting of P, or the reason with its field and position. A file that the cgroup does not have
  * is success where the setting can do without. */
 int cgroup_write_setting(const struct cgroup *cg, const struct cgroup_plan *p,

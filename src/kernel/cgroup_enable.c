@@ -82,9 +82,9 @@ static enum why ask_why(const char *name)
 /* The controller is not among those that WHERE could pass on (D-09). Kernels from 6.15 list only
  * controllers with a version 1 in /proc/cgroups, so being absent there is a reason only at the
  * root, where nobody can have withheld it. */
-static int fail_missing(const char *name, const char *where, bool is_root, struct err *err)
+static int fail_missing(const char *name, const char *where, bool ask, struct err *err)
 {
-	enum why why = is_root ? ask_why(name) : WHY_UNKNOWN;
+	enum why why = ask ? ask_why(name) : WHY_UNKNOWN;
 
 	switch (why) {
 	case WHY_V1:
@@ -199,6 +199,24 @@ void cgroup_enable_rest(int dirfd)
 			log_debug("the %s controller is not passed on, continuing: %s", name,
 				  err.msg);
 	}
+}
+
+int cgroup_require(const struct cgroup_plan *p, int dirfd, const char *path, struct err *err)
+{
+	char available[CONTROLLERS_MAX];
+
+	if (file_read_small_at(dirfd, "cgroup.controllers", available, sizeof(available)) < 0)
+		return err_sys(err, "read the controllers of cgroup '%s'", path);
+	for (size_t i = 0; i < p->n_settings; i++) {
+		const struct cgroup_setting *s = &p->settings[i];
+
+		if (s->optional || !s->controller || has_word(available, s->controller))
+			continue;
+		(void)fail_missing(s->controller, path, true, err);
+		return config_wrap(p->config, s->at, err, "%s", s->field);
+	}
+
+	return 0;
 }
 
 int cgroup_enable(const struct cgroup_plan *p, int dirfd, const char *where, bool is_root,

@@ -117,15 +117,36 @@ static void plan_owner(struct cgroup_plan *p, const struct oci_config *c)
 	}
 }
 
+/* Everything but the path. */
+static int plan_rest(struct cgroup_plan *p, struct arena *a, struct err *err)
+{
+	if (cgroup_convert(&p->config->linux_.resources, a, p, err) < 0 ||
+	    plan_devices(p, a, err) < 0)
+		return -1;
+	plan_owner(p, p->config);
+
+	return 0;
+}
+
 int cgroup_plan_build(const struct oci_config *c, const char *id, struct arena *a,
 		      struct cgroup_plan *ret, struct err *err)
 {
 	struct cgroup_plan p = { .config = c };
 
-	if (plan_path(&p, id, a, err) < 0 || cgroup_convert(&c->linux_.resources, a, &p, err) < 0 ||
-	    plan_devices(&p, a, err) < 0)
+	if (plan_path(&p, id, a, err) < 0 || plan_rest(&p, a, err) < 0)
 		return -1;
-	plan_owner(&p, c);
+
+	*ret = p;
+	return 0;
+}
+
+int cgroup_plan_build_unit(const struct oci_config *c, struct arena *a, struct cgroup_plan *ret,
+			   struct err *err)
+{
+	struct cgroup_plan p = { .config = c };
+
+	if (plan_rest(&p, a, err) < 0)
+		return -1;
 
 	*ret = p;
 	return 0;

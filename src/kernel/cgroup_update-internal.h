@@ -35,6 +35,9 @@ int cgroup_update_plan(const struct cgroup *cg, const struct oci_config *c, stru
 int cgroup_update_apply(const struct cgroup *cg, const struct cgroup_update *u,
 			struct err *err) MUST_CHECK;
 
+/* Takes them back when something that followed has failed, as *ERR says; -1. */
+int cgroup_update_back(const struct cgroup *cg, const struct cgroup_update *u, struct err *err);
+
 /* cgroup_update_undo.c: makes changes of the plan's settings, with the texts that are in force.
  * Settings that change nothing are left out. */
 int cgroup_update_changes(const struct cgroup *cg, const struct cgroup_now *now, struct arena *a,

@@ -341,14 +341,80 @@ bool cgroup_update_wants(const struct oci_config *c)
 int cgroup_update(const struct cgroup_hierarchy *h, const struct cgroup *cg,
 		  const struct oci_config *c, struct err *err)
 {
+	return cgroup_update_kept(h, cg, c, NULL, err);
+}
+
+/* ---- kept by another program too ------------------------------------------------------------- */
+
+/* Files that systemd writes whenever one of them is to change, each as exactly as its properties
+ * can say it: a quota in whole percents of a CPU, at least one task. */
+static const char *const kept_files[] = { "cpu.idle",    "cpu.weight",  "cpu.max",
+					  "pids.max",    "memory.min",  "memory.low",
+					  "memory.high", "memory.max",  "memory.swap.max",
+					  "cpuset.cpus", "cpuset.mems", "io.bfq.weight",
+					  "io.weight" };
+struct kept {
+	char text[ARRAY_LEN(kept_files)][256]; /* the first line; "" when there is no such file */
+};
+
+static void look_at_kept(const struct cgroup *cg, struct kept *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kept_files); i++) {
+		if (file_read_small_at(cg->fd, kept_files[i], ret->text[i], sizeof(ret->text[i])) <
+		    0)
+			ret->text[i][0] = '\0';
+		ret->text[i][strcspn(ret->text[i], "\n")] = '\0';
+	}
+}
+
+static int restore_kept(const struct cgroup *cg, const struct kept *wanted, struct err *err)
+{
+	struct kept now;
+
+	look_at_kept(cg, &now);
+	for (size_t i = 0; i < ARRAY_LEN(kept_files); i++) {
+		const char *text = wanted->text[i];
+
+		/* A list of CPUs that did not fit was cut, and an empty one cannot be written. */
+		if (strcmp(text, now.text[i]) == 0 || !*text ||
+		    strlen(text) == sizeof(wanted->text[i]) - 1)
+			continue;
+		if (file_write_at(cg->fd, kept_files[i], text, err) < 0)
+			return err_wrap(err, "cgroup '%s'", cg->path);
+	}
+
+	return 0;
+}
+
+static int tell(const struct cgroup *cg, const struct cgroup_update *u,
+		const struct cgroup_keeper *keeper, struct err *err)
+{
+	struct kept wanted;
+
+	look_at_kept(cg, &wanted);
+	if (keeper->tell(keeper->arg, u->plan.settings, u->plan.n_settings, err) < 0)
+		return cgroup_update_back(cg, u, err);
+
+	return restore_kept(cg, &wanted, err);
+}
+
+int cgroup_update_kept(const struct cgroup_hierarchy *h, const struct cgroup *cg,
+		       const struct oci_config *c, const struct cgroup_keeper *keeper,
+		       struct err *err)
+{
 	AUTO_ARENA a = ARENA_INIT;
 	struct cgroup_update u;
 
 	if (cgroup_update_plan(cg, c, &a, &u, err) < 0)
 		return -1;
-	if (lacks_controller(cg, &u) &&
+	/* The directories above belong to the keeper. */
+	if (keeper && cgroup_require(&u.plan, cg->fd, cg->path, err) < 0)
+		return -1;
+	if (!keeper && lacks_controller(cg, &u) &&
 	    (enable_above(h, cg, &u.plan, err) < 0 || cgroup_update_plan(cg, c, &a, &u, err) < 0))
 		return -1;
+	if (cgroup_update_apply(cg, &u, err) < 0)
+		return -1;
 
-	return cgroup_update_apply(cg, &u, err);
+	return keeper ? tell(cg, &u, keeper, err) : 0;
 }

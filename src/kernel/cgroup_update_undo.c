@@ -189,27 +189,41 @@ static size_t put_back(const struct cgroup *cg, const struct cgroup_update *u, s
 	return failed;
 }
 
+/* What came before *ERR, N changes, is put back and the message says so. */
+static int take_back(const struct cgroup *cg, const struct cgroup_update *u, size_t n,
+		     struct err *err)
+{
+	const struct err first = *err;
+	struct err why = ERR_INIT;
+
+	size_t failed = put_back(cg, u, n, &why);
+	if (failed > 0)
+		(void)err_set(err, first.kind, "%s; %zu of the values before it are not back: %s",
+			      first.msg, failed, why.msg);
+	else
+		(void)err_set(err, first.kind, "%s; nothing is changed%s", first.msg,
+			      n > 0 ? ", what was written before it is put back" : "");
+	err->sys = first.sys;
+
+	return -1;
+}
+
 static int fail_update(const struct cgroup *cg, const struct cgroup_update *u, size_t failing,
 		       struct err *err)
 {
 	const struct cgroup_change *change = &u->v[failing];
-	const struct err first = *err;
 	struct err why = ERR_INIT;
 
 	/* It may have been written and then not read back as it should. */
 	if (change->undo && file_write_at(cg->fd, change->s.file, change->undo, &why) < 0)
 		log_debug("cgroup '%s': %s", cg->path, why.msg);
 
-	size_t failed = put_back(cg, u, failing, &why);
-	if (failed > 0)
-		(void)err_set(err, first.kind, "%s; %zu of the values before it are not back: %s",
-			      first.msg, failed, why.msg);
-	else
-		(void)err_set(err, first.kind, "%s; nothing is changed%s", first.msg,
-			      failing > 0 ? ", what was written before it is put back" : "");
-	err->sys = first.sys;
+	return take_back(cg, u, failing, err);
+}
 
-	return -1;
+int cgroup_update_back(const struct cgroup *cg, const struct cgroup_update *u, struct err *err)
+{
+	return take_back(cg, u, u->n, err);
 }
 
 int cgroup_update_apply(const struct cgroup *cg, const struct cgroup_update *u, struct err *err)

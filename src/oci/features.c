@@ -118,8 +118,8 @@ static void put_linux(struct json_writer *w, const struct features_input *in)
 	json_open(w, "cgroup", '{');
 	json_put_bool(w, "v1", false);
 	json_put_bool(w, "v2", true);
-	json_put_bool(w, "systemd", false);
-	json_put_bool(w, "systemdUser", false);
+	json_put_bool(w, "systemd", true);
+	json_put_bool(w, "systemdUser", true);
 	json_put_bool(w, "rdma", true);
 	json_close(w, '}');
 	put_seccomp(w, in);
@@ -149,7 +149,7 @@ void features_print(struct str *out, const struct features_input *in)
 					     "poststart",
 					     "poststop",
 					     NULL };
-	static const char *const none[] = { NULL };
+	static const char *const unsafe[] = { "org.systemd.property.", NULL };
 	struct json_writer w = { .out = out, .indent = 2 };
 
 	json_open(&w, NULL, '{');
@@ -164,7 +164,7 @@ void features_print(struct str *out, const struct features_input *in)
 	put_optional(&w, "io.github.seccomp.libseccomp.version", in->libseccomp_version);
 	json_put_string(&w, "org.opencontainers.runc.checkpoint.enabled", "false");
 	json_close(&w, '}');
-	/* C-ANN-05: no annotation changes what we do. */
-	json_put_strings(&w, "potentiallyUnsafeConfigAnnotations", none);
+	/* C-ANN-05; with the systemd cgroup driver only, and from a short list of names. */
+	json_put_strings(&w, "potentiallyUnsafeConfigAnnotations", unsafe);
 	json_close(&w, '}');
 }

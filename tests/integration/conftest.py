@@ -19,6 +19,7 @@ EXPECTED = {
     "uml": {"root", "cgroup2", "userns", "memory", "cpu", "io", "pids", "selinux",
             "sys-resource"},
     "uml-apparmor": {"root", "cgroup2", "userns"},
+    "uml-systemd": {"root", "cgroup2", "userns", "memory", "cpu", "io", "pids", "systemd"},
 }
 CONTROLLERS = {"memory", "cpu", "io", "pids", "cpuset", "hugetlb"}
 
@@ -58,6 +59,8 @@ def has(name):
         "overlay-fd": lambda: kernel() >= (6, 13) or "overlay takes descriptors since kernel 6.13",
         "clone-into-cgroup": lambda: kernel() >= (5, 7) or "kernel older than 5.7",
         "apparmor": apparmor,
+        "systemd": lambda: pathlib.Path("/proc/1/comm").read_text() == "systemd\n"
+        or "systemd is not process 1 (its guest needs the package systemd)",
         "no-apparmor": lambda: apparmor() is not True or "AppArmor is there",
         "selinux": lambda: "selinuxfs" in pathlib.Path("/proc/filesystems").read_text()
         or "kernel without SELinux",
@@ -79,12 +82,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "controllers: needs the guest, most of all cgroup controllers "
                             "beyond hugetlb")
     config.addinivalue_line("markers", "apparmor: needs the guest with AppArmor")
+    config.addinivalue_line("markers", "systemd: needs the guest with systemd")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         needed = {n for m in item.iter_markers("requires") for n in m.args}
-        if needed & (CONTROLLERS - {"hugetlb"} | {"selinux", "sys-resource"}):
+        if "systemd" in needed:
+            item.add_marker("systemd")
+        elif needed & (CONTROLLERS - {"hugetlb"} | {"selinux", "sys-resource"}):
             item.add_marker("controllers")
         if "apparmor" in needed:
             item.add_marker("apparmor")

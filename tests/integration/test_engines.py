@@ -19,7 +19,7 @@ from conftest import controllers
 from harness import CGROUP, Box, wait_until
 from test_recorded import RECORDED, UNSUPPORTED, adapt_mounts
 
-SYSTEMD = "the systemd cgroup driver is not supported yet"
+SYSTEMD = "systemd cgroup driver: "
 # Joins: which namespaces of a process that holds them; a user namespace has the config's mappings.
 JOINS = {
     "docker-join-ns": ["network", "ipc", "pid"],
@@ -29,7 +29,8 @@ JOINS = {
     "k8s-sandbox-podnet": ["network"],
     "k8s-sandbox-userns": ["network", "user"],
 }
-# What is refused whatever the host has; everything else runs where the controllers are.
+# What is refused whatever the controllers; everything else runs where they are. Those that need
+# systemd run in test_systemd.py.
 OUTCOMES = {
     "docker-systemd-cgroup": SYSTEMD,
     "k8s-container-systemd-cgroup": SYSTEMD,
@@ -223,8 +224,8 @@ def test_recorded_config_has_its_outcome(recorded, path, environment):
 
 @pytest.mark.parametrize("name", ["k8s-container-systemd-cgroup", "docker-systemd-cgroup",
                                   "podman-systemd-mode"])
-def test_rest_of_a_refused_config_runs(recorded, name):
-    """Without the one thing that is not there yet, and without limits."""
+def test_rest_of_a_config_for_systemd_runs(recorded, name):
+    """Without the one thing that is not here, and without limits."""
     bundle = recorded(next(p for p in RECORDED if p.stem == name))
     bundle.linux["cgroupsPath"] = f"/{bundle.id}"
     bundle.linux["resources"] = {"devices": bundle.linux["resources"].get("devices", [])}

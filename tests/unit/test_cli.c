@@ -48,6 +48,39 @@ static void default_root_depends_on_who_calls(void **state)
 	}
 }
 
+/* The addresses with blanks between. */
+static void assert_manager(bool user, const struct env_bus *env, const char *expected)
+{
+	AUTO_ARENA a = ARENA_INIT;
+	AUTO_STR found = STR_INIT;
+	struct unit_manager m;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(env_manager_of(user, env, &a, &m, &err), 0);
+	assert_int_equal(m.user, user);
+	for (size_t i = 0; m.addresses[i]; i++)
+		str_addf(&found, "%s%s", i ? " " : "", m.addresses[i]);
+	assert_string_equal(str_text(&found), expected);
+}
+
+static void the_environment_says_where_systemd_listens(void **state)
+{
+	static const char both[] =
+		"unix:path=/run/dbus/system_bus_socket unix:path=/run/systemd/private";
+	(void)state;
+
+	assert_manager(false, &(struct env_bus){ .system = NULL }, both);
+	assert_manager(false, &(struct env_bus){ .system = "", .session = "x", .xdg = "/y" }, both);
+	assert_manager(false, &(struct env_bus){ .system = "unix:path=/a" }, "unix:path=/a");
+	assert_manager(true, &(struct env_bus){ .system = "unix:path=/a" }, "");
+	assert_manager(true, &(struct env_bus){ .xdg = "run" }, "");
+	assert_manager(true, &(struct env_bus){ .xdg = "/run/user/1 ;2" },
+		       "unix:path=/run/user/1%20%3b2/bus "
+		       "unix:path=/run/user/1%20%3b2/systemd/private");
+	assert_manager(true, &(struct env_bus){ .session = "unix:path=/s", .xdg = "/x" },
+		       "unix:path=/s unix:path=/x/bus unix:path=/x/systemd/private");
+}
+
 static void root_option_becomes_absolute(void **state)
 {
 	AUTO_STR absolute = STR_INIT;
@@ -252,6 +285,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(default_root_depends_on_who_calls),
+		cmocka_unit_test(the_environment_says_where_systemd_listens),
 		cmocka_unit_test(root_option_becomes_absolute),
 		cmocka_unit_test(root_directory_is_no_state_root),
 		cmocka_unit_test(listen_fds_are_taken_when_they_are_ours),

@@ -384,6 +384,21 @@ static void an_unset_handle_is_refused(void **state)
 	proc_done(&p);
 }
 
+/* The kernel has written a number by the time it looks at the cgroup. */
+static void a_clone_that_fails_gives_no_pidfd(void **state)
+{
+	int pidfd = 1234;
+	struct clone_args args = { .flags = CLONE_PIDFD | CLONE_INTO_CGROUP,
+				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
+				   .cgroup = 0x7fffffff,
+				   .exit_signal = SIGCHLD };
+	(void)state;
+
+	assert_int_equal(sys_clone3(&args), -1);
+	assert_int_equal(errno, EBADF);
+	assert_int_equal(pidfd, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +416,7 @@ int main(void)
 		SCRATCH_TEST(reap_returns_the_exit_code),
 		SCRATCH_TEST(wait_keeps_its_time_limit_under_signals),
 		SCRATCH_TEST(an_unset_handle_is_refused),
+		cmocka_unit_test(a_clone_that_fails_gives_no_pidfd),
 	};
 
 	return cmocka_run_group_tests_name("base/proc", tests, NULL, NULL);
