@@ -384,15 +384,16 @@ def test_create_that_is_killed_around_the_start_of_the_unit(scope):
     scope.write_config()
     words = [harness.CRUNTIME, "--root", scope.root, "--systemd-cgroup", "create", "-b", scope.dir,
              scope.id]
-    for call in ("clone3", "sendto", "recvfrom"):
-        for when in (1, 2, 3, 4):
-            subprocess.run(["strace", "-o", "/dev/null", "-e",
-                            f"inject={call}:signal=SIGKILL:when={when}", *words], check=False,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
-            scope.delete("--force")
-            assert not scope.exists(), (call, when)
-            wait_until(lambda: not is_known(scope.unit), f"{call} {when}: the unit to be gone")
+    # The placeholder and the process; AddMatch and StartTransientUnit; its reply and its signal.
+    for call, when in (("clone3", 1), ("clone3", 2), ("sendto", 3), ("sendto", 4),
+                       ("recvfrom", 2), ("recvfrom", 3)):
+        subprocess.run(["strace", "-o", "/dev/null", "-e",
+                        f"inject={call}:signal=SIGKILL:when={when}", *words], check=False,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        scope.delete("--force")
+        assert not scope.exists(), (call, when)
+        wait_until(lambda: not is_known(scope.unit), "the unit to be gone")
     scope.create()
 
 
