@@ -86,6 +86,14 @@ def test_init(docker):
         "init" in in_container(docker, "--init", script="cat /proc/1/comm")
 
 
+def test_no_descriptor_of_the_engine_gets_in(docker):
+    """The shim leaks its sockets and inotify descriptors to the runtime (engine-contracts 4)."""
+    docker("run", "-d", "--name", "box", TOOLS, "sleep", "1000")
+    assert docker("exec", "box", "ls", "/proc/1/fd").out.split() == ["0", "1", "2"]
+    seen = docker("exec", "box", "sh", "-c", "ls /proc/$$/fd; echo").out.split()
+    assert seen == ["0", "1", "2"]
+
+
 def test_health_checks(docker):
     docker("run", "-d", "--name", "sick", "--health-cmd", "test -e /tmp/well", "--health-interval",
            "0.3s", "--health-retries", "2", TOOLS, "sleep", "1000")
@@ -220,7 +228,7 @@ def test_userns_remap(containerd, tools_archive, tmp_path):
     socket = f"unix://{tmp_path}/docker.sock"
     daemon = Daemon("dockerd-remap", [
         "dockerd", "--containerd", "/run/containerd/containerd.sock", "--userns-remap=dockremap",
-        "--data-root", "/var/lib/docker/remap", "--exec-root", "/run/docker-remap", "--bridge=none",
+        "--data-root", "/var/tmp/remap", "--exec-root", "/run/docker-remap", "--bridge=none",
         "--iptables=false", "-H", socket, "-p", f"{tmp_path}/pid"], ["docker", "-H", socket, "version"])
     docker = ["docker", "-H", socket]
     try:
