@@ -66,6 +66,9 @@ const char *err_text(int errnum);
  */
 const char *err_text_go(int errnum);
 
+/* The same for signal SIG: "bad system call", "killed". */
+const char *err_text_signal(int sig);
+
 /* States a fact that a reader would otherwise have to prove; active in every build. Never for
  * anything that a user or an image can cause. */
 #define ASSERT(expr)                                                                               \

@@ -15,7 +15,25 @@
 
 /* Closes *fd if it is set and sets it to -1; errno survives. */
 void fd_close(int *fd);
-#define AUTO_FD AUTO(fd_close) int
+/* The same, also within a batch. */
+void fd_close_now(int *fd);
+#define AUTO_FD     AUTO(fd_close) int
+#define AUTO_FD_NOW AUTO(fd_close_now) int
+
+/* Between the two fd_close() puts off: descriptors that a mount or a mask needs for a moment have
+ * neighbouring numbers and are closed together (close_range, kernel 5.9). Not for pipes and sockets,
+ * whose other side waits for the end, nor for files that are open for writing: a mount that has one
+ * becomes neither read-only nor id-mapped. At most FD_BATCH_MAX are open longer than they would be.
+ * Does not nest. */
+#define FD_BATCH_MAX 32
+struct fd_batch {
+	char unused;
+};
+struct fd_batch fd_batch_begin(void) MUST_CHECK;
+/* Closes what was put off so far. */
+void fd_batch_flush(void);
+void fd_batch_end(const struct fd_batch *b);
+#define AUTO_FD_BATCH UNUSED AUTO(fd_batch_end) const struct fd_batch
 
 /* Moves ownership out of *fd. */
 int fd_take(int *fd) MUST_CHECK;

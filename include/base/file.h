@@ -25,8 +25,8 @@ int file_read_given(const char *name, size_t max, struct arena *a, char **ret, s
 int file_read_fd(int fd, const char *name, size_t max, struct arena *a, char **ret, size_t *ret_len,
 		 struct err *err) MUST_CHECK;
 
-/* Reads an open descriptor of a kernel file (proc, sysfs, cgroup: stat size is 0) into BUF with a
- * NUL; one that is longer is cut. Returns bytes or -1 with errno. */
+/* Reads a file of the kernel's (proc, sysfs, cgroup: stat size is 0), whose content comes by one
+ * read(2), into BUF with a NUL; one that is longer is cut. Returns bytes or -1 with errno. */
 ssize_t file_read_small_at(int dirfd, const char *name, char *buf, size_t size) MUST_CHECK;
 
 /* Opens NAME for writing below DIRFD (openat2 RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS |

@@ -4,7 +4,8 @@
  * One record is one write(2), so that records of several processes never mix and a killed process
  * leaves no half line. Layers below cli log warnings and debug records only; a failure is returned
  * and printed once, by main. Rules (decisions D-03, D-05, D-20, engine-contracts 2):
- *   without --log   every record goes to stderr; the default level shows errors and warnings;
+ *   without --log   every record goes to stderr; the default level shows errors and warnings,
+ *                   as plain text. Debug records look as in a file: their times matter;
  *   with --log      the error goes to the file *and* as plain text to stderr; warnings reach the
  *                   file only at level warning or debug, because podman decodes it as one object.
  * The sink is the only global state of the program. */

@@ -31,7 +31,8 @@ enum path_kind {
  * parent (I-01, CVE-2024-45310). Existing entries are taken as they are, whatever kind they have.
  * A symbolic link to something that is not there (an image's /etc/resolv.conf) is followed beneath
  * the root, and what it names is made.
- * RESOLVE as above (RESOLVE_NO_SYMLINKS for proc and sysfs, I-03). */
+ * RESOLVE as above (RESOLVE_NO_SYMLINKS for proc and sysfs, I-03). Returns 1 when something was made,
+ * 0 when all was there. */
 int path_make_in(int rootfd, const char *path, enum path_kind kind, mode_t dir_mode,
 		 uint64_t resolve, int *ret_fd, struct err *err) MUST_CHECK;
 

@@ -27,6 +27,10 @@ int proc_stat(pid_t pid, uint64_t *ret_start_time, char *ret_state) MUST_CHECK;
  * Returns 1 with *ret set, 0 when it is gone (also a zombie or another process), -1 on failure. */
 int proc_open(pid_t pid, uint64_t start_time, struct proc *ret, struct err *err) MUST_CHECK;
 
+/* The same question without a handle: what /proc says is enough for a process in good health, the
+ * others are opened. */
+int proc_is_alive(pid_t pid, uint64_t start_time, struct err *err) MUST_CHECK;
+
 /* pidfd_send_signal(2). -1 with errno (ESRCH: gone). */
 int proc_signal(const struct proc *p, int sig) MUST_CHECK;
 

@@ -75,6 +75,7 @@ struct cli {
 	const char *spec_file; /* NULL: "config.json" */
 	const char *interval;  /* NULL: the command's own */
 	bool once;             /* events --stats, stats --no-stream */
+	struct str_list pressure; /* events: triggers */
 	const char *resources; /* update: a file, or "-" */
 	const char *update[UPDATE_OPTIONS];
 

@@ -79,9 +79,11 @@ int container_pause(int rootfd, const char *id, struct err *err) MUST_CHECK;
 int container_resume(int rootfd, const char *id, struct err *err) MUST_CHECK;
 
 /* Changes limits of a container that is not stopped: RESOURCES is a document of
- * config_parse_resources(). One that asks for nothing needs nothing (engine-contracts 10). */
+ * config_parse_resources(), SCHEMATA are lines for its class of service in resctrl, or NULL. What
+ * asks for nothing needs nothing (engine-contracts 10). All of it is in force afterwards, or
+ * nothing. */
 int container_update(int rootfd, const char *id, const struct oci_config *resources,
-		     struct err *err) MUST_CHECK;
+		     const char *schemata, struct err *err) MUST_CHECK;
 
 /* FORCE: kills first; an unknown id is success; a damaged record still leads to a clean delete. */
 int container_delete(int rootfd, const char *id, bool force, struct err *err) MUST_CHECK;

@@ -57,7 +57,9 @@ struct plan {
 	bool has_home;
 	char *listen_pid;  /* in env with LISTEN_FDS: room for the pid that the child has */
 	unsigned keep_fds; /* descriptors 3 … 2+n belong to the program */
-	uint64_t ignored;  /* signals that the caller ignores: reset for the program (I-21) */
+	/* The runtime itself: signals that its caller ignores stay ignored over execve unless they
+	 * are reset (I-21). */
+	struct procfs_self self;
 };
 
 /* DETACHED: create, or run --detach: a terminal then needs a console socket. */

@@ -43,8 +43,8 @@ int ready_prepare(int state, int *ret_fd, struct err *err) MUST_CHECK;
  * was created without one: *ret stays empty. */
 int ready_open(int state, const char *host, struct ready *ret, struct err *err) MUST_CHECK;
 
-/* Takes one message of the program, if there is one. READY=1 goes to the manager, the first time
- * with MAINPID. Returns whether it was that. A manager that is gone is worth a warning only. */
+/* Takes the messages that the program has sent. READY=1 goes to the manager, the first time with
+ * MAINPID. Returns whether one was that. A manager that is gone is worth a warning only. */
 bool ready_pass(struct ready *r, pid_t main_pid);
 
 /* Until the program is ready or has ended; then until the manager has read the message: it looks up

@@ -21,11 +21,13 @@
 #include "base/err.h"
 #include "base/proc.h"
 #include "container/store.h"
+#include "kernel/cgroup.h"
 #include "oci/state.h"
 
-/* *ret_proc (may be NULL) gets the handle of a live process, for signals without a race. */
-int status_of(const struct store *s, const struct record *r, enum status *ret,
-	      struct proc *ret_proc, struct err *err) MUST_CHECK;
+/* *ret_proc (may be NULL) gets the handle of a live process, for signals without a race. H is opened
+ * when it is needed and not yet open, and stays so: whoever asks for many opens it once. */
+int status_of(const struct store *s, const struct record *r, struct cgroup_hierarchy *h,
+	      enum status *ret, struct proc *ret_proc, struct err *err) MUST_CHECK;
 
 /* Fills a state document from a record. PID and STATUS as given. */
 void status_fill(const struct record *r, enum status status, pid_t pid, struct oci_state *ret);

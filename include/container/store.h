@@ -55,7 +55,7 @@ struct record {
 };
 
 struct store {
-	int root; /* owned: the state root */
+	int root; /* lent: the state root */
 	int dir;  /* owned: <root>/<id> */
 	char id[STORE_ID_MAX + 1];
 };
@@ -72,7 +72,7 @@ int store_root_open(const char *path, bool create, int *ret_fd, struct err *err)
 /* [A-Za-z0-9_+.-], 1..255 bytes, not starting with '.' or '-' (I-24, S-31). */
 int store_check_id(const char *id, struct err *err) MUST_CHECK;
 
-/* Makes <id> exclusively and locks it. ROOTFD is duplicated. */
+/* Makes <id> exclusively and locks it. ROOTFD must outlive the store. */
 int store_claim(int rootfd, const char *id, struct store *ret, struct err *err) MUST_CHECK;
 
 /* Opens <id>; with LOCK waits for the lock, at most ten seconds. A missing container is ERR_STATE

@@ -28,6 +28,9 @@
 /* docker, dockerd, podman: exit codes 127 and 126. */
 #define TEXT_EXEC_NOT_IN_PATH "exec: \"%s\": executable file not found in $PATH"
 #define TEXT_EXEC_ERRNO       "exec: \"%s\": %s" /* with err_text_go(): no such file or directory, … */
+/* The same when execve(2) refuses what was found; people search for "exec /x: exec format error".
+ */
+#define TEXT_EXECVE           "exec %s: %s"
 /* docker: 127. */
 #define TEXT_CWD              "chdir to cwd (\"%s\") set in config.json failed: %s"
 /* go-runc callers. */

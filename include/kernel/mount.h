@@ -7,9 +7,10 @@
  *   directory or a user namespace cannot be in the way (C-MOUNT-41), and gives it all attributes.
  *   Without privilege the child repeats the open in its own mount namespace and compares device and
  *   inode. Id-mapped mounts need the privilege (see mount_map.c).
- * apply: file systems are built detached (fsopen, fsconfig, fsmount), get all attributes and their
- *   propagation before they are visible, and are attached by move_mount onto a target descriptor
- * that was resolved beneath the root exactly once (I-01, I-02). No string is looked up twice. */
+ * apply: the target is resolved beneath the root exactly once (I-01, I-02), and everything is
+ *   attached to its descriptor; no string is looked up twice. File systems are built detached
+ *   (fsopen, fsconfig, fsmount) and get all attributes and their propagation before they are
+ *   visible, except the plainest ones (mount_direct.c). */
 #pragma once
 
 #include <stdbool.h>

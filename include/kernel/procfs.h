@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -25,6 +26,13 @@ int procfs_open_file(int procfd, const char *name, int flags, int *ret_fd,
 /* One write(2) of VALUE to NAME, and a bounded read of NAME into BUF. */
 int procfs_write(int procfd, const char *name, const char *value, struct err *err) MUST_CHECK;
 int procfs_read(int procfd, const char *name, char *buf, size_t size, struct err *err) MUST_CHECK;
+
+/* What /proc/self/status says of the runtime itself. Sets are bit masks: signal N is bit N - 1. */
+struct procfs_self {
+	uint64_t ignored;             /* signals */
+	uint64_t permitted, bounding; /* capabilities */
+};
+int procfs_self(int procfd, struct procfs_self *ret, struct err *err) MUST_CHECK;
 
 /* True for root of the initial user namespace: effective user 0, and /proc/self/uid_map maps every
  * id to itself. Rootless engines call us as user 0 of a namespace of theirs (engine-contracts 4).

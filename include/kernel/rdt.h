@@ -67,6 +67,14 @@ int rdt_apply(const struct rdt_plan *p, pid_t pid, struct rdt_group *g, struct e
 /* Puts another process into the class and the monitoring group of a container. */
 int rdt_join(int root, const struct rdt_group *g, pid_t pid, struct err *err) MUST_CHECK;
 
+/* update: changes the schemata of the container's class as the lines of WANTED say and reads them
+ * back. Others of a class that is kept get the new values too. Refused for the root's class, which is
+ * everybody's, and for a container that is in none. *RET_OLD, in A, is what rdt_restore() writes back
+ * when another part of an update fails; a failure of this one has written it back. */
+int rdt_update(int root, const struct rdt_group *g, const char *wanted, struct arena *a,
+	       char **ret_old, struct err *err) MUST_CHECK;
+int rdt_restore(int root, const struct rdt_group *g, const char *old, struct err *err) MUST_CHECK;
+
 /* Removes what was made, of a class that is kept nothing but the monitoring group. Of a create that
  * did not finish (UNFINISHED), the class goes too, unless others are in it. What is gone or has
  * another inode is left alone. */

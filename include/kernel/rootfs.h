@@ -65,6 +65,7 @@ void rootfs_plan_done(struct rootfs_plan *p);
 
 struct rootfs {
 	int fd;      /* owned: O_PATH of the root in the child's mount namespace */
+	bool fd_lent; /* it is the plan's tree, which the child has a copy of */
 	int dev;     /* owned: O_PATH of the container's /dev, or -1 until rootfs_devices() */
 	bool own_ns; /* the mount namespace is the container's own: only then anything is mounted */
 	bool host_dev; /* /dev is the host's (a bind, R-LNX-08, or it came with the root): nothing

@@ -9,21 +9,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/attr.h"
 #include "base/err.h"
 
-/* One chunk holds the whole of a usual config.json, so a command allocates once or twice. With
- * AddressSanitizer every object is a chunk of its own: an access beyond its end is then seen. */
+/* Chunks are mapped, not taken from the heap: their pages are zero without anybody's touching them,
+ * and only those that are used cost a page fault. One holds the whole of a usual config.json. With
+ * AddressSanitizer every object is a chunk of its own from malloc, so that an access beyond its end
+ * is seen. */
 #if defined(__SANITIZE_ADDRESS__)
-#define CHUNK_SIZE 1
+#define ONE_OBJECT_PER_CHUNK
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define CHUNK_SIZE 1
+#define ONE_OBJECT_PER_CHUNK
 #endif
 #endif
-#ifndef CHUNK_SIZE
-#define CHUNK_SIZE (32UL * 1024)
+#ifdef ONE_OBJECT_PER_CHUNK
+#define CHUNK_SIZE ((size_t)1)
+#else
+#define CHUNK_SIZE (256UL * 1024 - sizeof(struct arena_chunk)) /* whole pages */
+#define SPARE_MAX  ((size_t)16 * 1024) /* bytes that are cheaper to clear than a new chunk */
 #endif
 
 struct arena_chunk {
@@ -45,6 +51,45 @@ static bool round_up(size_t n, size_t *ret)
 	return true;
 }
 
+/* The last chunk that was freed, cleared: a command reads many documents one after the other. */
+#ifndef ONE_OBJECT_PER_CHUNK
+static struct arena_chunk *spare;
+#endif
+
+static struct arena_chunk *chunk_map(size_t total)
+{
+#ifdef ONE_OBJECT_PER_CHUNK
+	return calloc(1, total);
+#else
+	struct arena_chunk *kept = spare;
+
+	if (kept && sizeof(*kept) + kept->size == total) {
+		spare = NULL;
+		return kept;
+	}
+	void *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+#endif
+}
+
+/* USED: bytes of it that may not be zero. */
+static void chunk_unmap(struct arena_chunk *c, size_t used)
+{
+#ifdef ONE_OBJECT_PER_CHUNK
+	(void)used;
+	free(c);
+#else
+	if (!spare && c->size == CHUNK_SIZE && used <= SPARE_MAX) {
+		memset(c->data, 0, used);
+		c->next = NULL;
+		spare = c;
+		return;
+	}
+	(void)munmap(c, sizeof(*c) + c->size);
+#endif
+}
+
 static struct arena_chunk *chunk_new(size_t size)
 {
 	size_t total;
@@ -54,7 +99,7 @@ static struct arena_chunk *chunk_new(size_t size)
 		return NULL;
 	}
 
-	struct arena_chunk *c = calloc(1, total);
+	struct arena_chunk *c = chunk_map(total);
 	if (c)
 		c->size = size;
 
@@ -70,7 +115,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-#if CHUNK_SIZE == 1
+#ifdef ONE_OBJECT_PER_CHUNK
 	need = want; /* exact, so that the first byte behind it is caught */
 #endif
 
@@ -148,7 +193,7 @@ void arena_done(struct arena *a)
 
 	for (struct arena_chunk *c = a->chunks; c; c = next) {
 		next = c->next;
-		free(c);
+		chunk_unmap(c, c == a->chunks ? a->used : c->size);
 	}
 	a->chunks = NULL;
 	a->used = 0;

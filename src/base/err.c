@@ -98,8 +98,14 @@ static const char *lookup(const struct errno_text *texts, size_t n, int errnum)
 	return NULL;
 }
 
-/* The C library's words, first letter in lower case unless it begins an acronym ("RFS specific
- * error"). glibc's strerror() translates and musl has no strerrordesc_np(). */
+/* Unless it begins an acronym ("RFS specific error"). */
+static void begin_lower_case(char *text)
+{
+	if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z')
+		text[0] = (char)(text[0] - 'A' + 'a');
+}
+
+/* The C library's words. glibc's strerror() translates and musl has no strerrordesc_np(). */
 static const char *libc_text(int errnum)
 {
 	static _Thread_local char buf[128];
@@ -114,8 +120,7 @@ static const char *libc_text(int errnum)
 	else
 		(void)snprintf(buf, sizeof(buf), "%s", text);
 
-	if (buf[0] >= 'A' && buf[0] <= 'Z' && buf[1] >= 'a' && buf[1] <= 'z')
-		buf[0] = (char)(buf[0] - 'A' + 'a');
+	begin_lower_case(buf);
 
 	return buf;
 }
@@ -132,6 +137,16 @@ const char *err_text(int errnum)
 	const char *text = lookup(own_texts, ARRAY_LEN(own_texts), errnum);
 
 	return text ? text : err_text_go(errnum);
+}
+
+const char *err_text_signal(int sig)
+{
+	static _Thread_local char buf[64];
+
+	(void)snprintf(buf, sizeof(buf), "%s", strsignal(sig));
+	begin_lower_case(buf);
+
+	return buf;
 }
 
 void err_make_line(char *s)

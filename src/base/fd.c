@@ -6,8 +6,10 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,7 +20,34 @@
 
 #include "base/sys.h"
 
-void fd_close(int *fd)
+/* What fd_close() has put off. */
+static struct {
+	bool on;
+	size_t n;
+	int fds[FD_BATCH_MAX];
+} batch;
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* One call for each run of neighbours. */
+void fd_batch_flush(void)
+{
+	int saved = errno;
+
+	qsort(batch.fds, batch.n, sizeof(batch.fds[0]), by_number);
+	for (size_t i = 0, next; i < batch.n; i = next) {
+		for (next = i + 1; next < batch.n && batch.fds[next] == batch.fds[next - 1] + 1;)
+			next++;
+		(void)sys_close_range((unsigned)batch.fds[i], (unsigned)batch.fds[next - 1], 0);
+	}
+	batch.n = 0;
+	errno = saved;
+}
+
+void fd_close_now(int *fd)
 {
 	if (*fd >= 0) {
 		int saved = errno;
@@ -28,6 +57,32 @@ void fd_close(int *fd)
 		errno = saved;
 	}
 	*fd = -1;
+}
+
+void fd_close(int *fd)
+{
+	if (*fd < 0 || !batch.on) {
+		fd_close_now(fd);
+		return;
+	}
+	batch.fds[batch.n++] = *fd;
+	if (batch.n == FD_BATCH_MAX)
+		fd_batch_flush();
+	*fd = -1;
+}
+
+struct fd_batch fd_batch_begin(void)
+{
+	ASSERT(!batch.on);
+	batch.on = true;
+	return (struct fd_batch){ 0 };
+}
+
+void fd_batch_end(const struct fd_batch *b)
+{
+	(void)b;
+	fd_batch_flush();
+	batch.on = false;
 }
 
 int fd_take(int *fd)
@@ -257,8 +312,9 @@ int fd_connect_file(int file, const char *name, int sock_type, unsigned timeout_
 	AUTO_FD fd = socket(AF_UNIX, sock_type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, "make socket for '%s'", name);
-	/* connect(2) waits while the other side's queue is full; a timeout of 0 is none. */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
+	/* connect(2) waits while the other side's queue is full. */
+	if (timeout_ms &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
 		return err_sys(err, "limit the time to reach socket '%s'", name);
 
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", file);
@@ -335,6 +391,12 @@ int fd_open_timer(uint64_t interval_ns, int *ret_fd, struct err *err)
 
 int fd_ensure_stdio(struct err *err)
 {
+	struct pollfd all[] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+
+	/* POLLNVAL is what tells of one that is missing. */
+	if (poll(all, ARRAY_LEN(all), 0) >= 0 &&
+	    !((all[0].revents | all[1].revents | all[2].revents) & POLLNVAL))
+		return 0;
 	for (int i = 0; i <= STDERR_FILENO; i++) {
 		if (fcntl(i, F_GETFD) >= 0)
 			continue;

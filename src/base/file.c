@@ -48,11 +48,12 @@ static int read_all(int fd, const char *name, size_t size, size_t max, struct ar
 		ssize_t n = RETRY(read(fd, buf + len, cap - len));
 		if (n < 0)
 			return err_sys(err, "read '%s'", name);
-		if (n == 0)
-			break;
 		len += (size_t)n;
 		if (len > max)
 			return fail_too_long(err, name, max);
+		/* Exactly what stat has said, with room for more: the end of a file on a disk. */
+		if (n == 0 || (size > 0 && len == size && len < cap))
+			break;
 	}
 	buf[len] = '\0';
 
@@ -109,8 +110,6 @@ int file_read_fd(int fd, const char *name, size_t max, struct arena *a, char **r
 
 ssize_t file_read_small_at(int dirfd, const char *name, char *buf, size_t size)
 {
-	size_t len = 0;
-
 	if (size == 0) {
 		errno = EINVAL;
 		return -1;
@@ -119,17 +118,11 @@ ssize_t file_read_small_at(int dirfd, const char *name, char *buf, size_t size)
 	AUTO_FD fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	while (len < size - 1) {
-		ssize_t n = RETRY(read(fd, buf + len, size - 1 - len));
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	buf[len] = '\0';
+	ssize_t n = RETRY(read(fd, buf, size - 1));
+	if (n >= 0)
+		buf[n] = '\0';
 
-	return (ssize_t)len;
+	return n;
 }
 
 static int open_control(int dirfd, const char *name)
@@ -183,12 +176,14 @@ int file_write_all(int fd, const void *data, size_t len)
 static int open_temporary(int dirfd, const char *name, char tmp[NAME_MAX + 1])
 {
 	static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
-	unsigned char bytes[6];
+	unsigned char bytes[6] = { 0 };
 	char suffix[sizeof(bytes) + 1];
 
-	/* Names are taken by chance only; more tries would mean that something is wrong. */
+	/* The first name is the same for everybody and nearly always free; the others are taken by
+	 * chance only, and more tries would mean that something is wrong. */
 	for (int tries = 0; tries < 16; tries++) {
-		if (RETRY(getrandom(bytes, sizeof(bytes), 0)) != (ssize_t)sizeof(bytes))
+		if (tries > 0 &&
+		    RETRY(getrandom(bytes, sizeof(bytes), 0)) != (ssize_t)sizeof(bytes))
 			return -1;
 		for (size_t i = 0; i < sizeof(bytes); i++)
 			suffix[i] = letters[bytes[i] % (sizeof(letters) - 1)];

@@ -119,7 +119,7 @@ static void record(enum log_level level, const char *msg)
 
 	if (sink.format == LOG_FORMAT_JSON)
 		add_json(&b, level, msg);
-	else if (sink.fd >= 0)
+	else if (sink.fd >= 0 || level == LOG_LEVEL_DEBUG)
 		add_text(&b, level, msg);
 	else
 		add_plain(&b, level, msg);

@@ -175,7 +175,7 @@ static int make_file(int parent, const char *name, uint64_t resolve)
 	struct stat made;
 	struct stat found;
 
-	AUTO_FD new = open_name(parent, name, O_WRONLY | O_CREAT | O_EXCL, resolve, 0644);
+	AUTO_FD_NOW new = open_name(parent, name, O_WRONLY | O_CREAT | O_EXCL, resolve, 0644);
 	if (new < 0 && errno != EEXIST)
 		return -1;
 
@@ -223,6 +223,13 @@ static bool has_dotdot(const char *path)
 	return false;
 }
 
+/* Outcomes of a try, beside -1. */
+enum {
+	FOUND,
+	MADE,
+	IS_LINK
+};
+
 struct make {
 	const char *path; /* for messages */
 	enum path_kind kind;
@@ -266,7 +273,7 @@ static int make_rest(int take_parent, const char *rest, const struct make *m, in
 		return err_sys(err, "make '%s'", m->path);
 
 	*ret_fd = fd_take(&parent);
-	return 0;
+	return MADE;
 }
 
 /* A slash at the end would make openat2 insist on a directory; the kind says what is wanted. */
@@ -304,7 +311,7 @@ static int expand_link(int parent, char path[PATH_MAX], const char *rest)
 	return 1;
 }
 
-/* Opens PATH or makes it. Returns 1 when PATH was a link and is now what that stands for. */
+/* Opens PATH or makes it. IS_LINK: PATH was a link and is now what that stands for. */
 static int open_or_make(int rootfd, char path[PATH_MAX], const struct make *m, int *ret_fd,
 			struct err *err)
 {
@@ -313,7 +320,7 @@ static int open_or_make(int rootfd, char path[PATH_MAX], const struct make *m, i
 
 	if (fd >= 0) {
 		*ret_fd = fd;
-		return 0;
+		return FOUND;
 	}
 	if (errno != ENOENT || !*path)
 		return fail_open(err, m->path);
@@ -325,7 +332,7 @@ static int open_or_make(int rootfd, char path[PATH_MAX], const struct make *m, i
 	if (linked < 0)
 		return fail_open(err, m->path);
 	if (linked)
-		return 1;
+		return IS_LINK;
 	if (has_dotdot(rest)) {
 		errno = ENOENT;
 		return err_sys(err, "make '%s': '..' behind a folder that is not there", m->path);
@@ -340,7 +347,7 @@ int path_make_in(int rootfd, const char *path, enum path_kind kind, mode_t dir_m
 	struct make m = { .path = path, .kind = kind, .dir_mode = dir_mode, .resolve = resolve };
 	char clean[PATH_MAX];
 	size_t len = strlen(path);
-	int rc = 1;
+	int rc = IS_LINK;
 
 	if (len >= sizeof(clean)) {
 		errno = ENAMETOOLONG;
@@ -348,9 +355,9 @@ int path_make_in(int rootfd, const char *path, enum path_kind kind, mode_t dir_m
 	}
 	memcpy(clean, path, len + 1);
 	cut_slashes(clean);
-	for (int i = 0; i < LINKS_MAX && rc == 1; i++)
+	for (int i = 0; i < LINKS_MAX && rc == IS_LINK; i++)
 		rc = open_or_make(rootfd, clean, &m, ret_fd, err);
-	if (rc == 1) {
+	if (rc == IS_LINK) {
 		errno = ELOOP;
 		return fail_open(err, path);
 	}

@@ -116,6 +116,18 @@ int proc_open(pid_t pid, uint64_t start_time, struct proc *ret, struct err *err)
 	return 1;
 }
 
+int proc_is_alive(pid_t pid, uint64_t start_time, struct err *err)
+{
+	AUTO_PROC p = PROC_INIT;
+	uint64_t found;
+	char state;
+
+	if (proc_stat(pid, &found, &state) == 0 && found == start_time && state != 'Z' &&
+	    state != 'X')
+		return 1;
+	return proc_open(pid, start_time, &p, err);
+}
+
 int proc_signal(const struct proc *p, int sig)
 {
 	return sys_pidfd_send_signal(p->pidfd, sig);

@@ -196,6 +196,19 @@ static int parse_command(struct cli *c, const struct command *cmd, struct opt_sc
 	return r;
 }
 
+/* runc's words, for `cruntime foo -h` and `cruntime help foo`. */
+static int fail_no_help(const char *name, struct err *err)
+{
+	err_wrap(err, "No help topic for '%s'", name);
+	return fail_usage("cruntime", err);
+}
+
+static bool is_help(const struct opt_scan *s)
+{
+	return s->argc > 0 &&
+	       (strcmp(s->argv[0], "-h") == 0 || strcmp(s->argv[0], "--help") == 0);
+}
+
 /* `cruntime help` and `cruntime help COMMAND`. */
 static int print_help(struct cli *c, const struct opt_scan *s, struct err *err)
 {
@@ -206,7 +219,7 @@ static int print_help(struct cli *c, const struct opt_scan *s, struct err *err)
 		return 0;
 	}
 	if (find_command(s->argv[0], &cmd, err) < 0)
-		return fail_usage("cruntime", err);
+		return fail_no_help(s->argv[0], err);
 	cli_help_command(&c->out, cmd);
 
 	return 0;
@@ -242,7 +255,7 @@ int cli_parse(struct cli *c, int argc, char **argv, const struct command **ret, 
 	if (strcmp(name, "help") == 0)
 		return print_help(c, &s, err);
 	if (find_command(name, &cmd, err) < 0)
-		return fail_usage("cruntime", err);
+		return is_help(&s) ? fail_no_help(name, err) : fail_usage("cruntime", err);
 
 	r = parse_command(c, cmd, &s, err);
 	if (r == 1)

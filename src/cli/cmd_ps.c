@@ -12,11 +12,20 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 #include "cli/pstable.h"
+#include "kernel/process.h"
+#include "kernel/procfs.h"
+
+enum ps_format {
+	PS_TABLE,
+	PS_LONG,
+	PS_JSON
+};
+static const char *const ps_formats[] = { "table", "long", "json", NULL };
 
 /* clang-format off */
 static const struct opt ps_opts[] = {
 	{ "format", 'f', OPT_CHOICE, offsetof(struct cli, format), "FORMAT",
-	  "table or json (default: table)", cli_formats },
+	  "table, long or json (default: table)", ps_formats },
 	OPT_HELP_ROW,
 	OPT_END,
 };
@@ -147,33 +156,62 @@ static int run_ps(char **argv, struct arena *a, char **ret, struct err *err)
 	return read_back(out, a, ret, err);
 }
 
+static int show_table(struct cli *c, const pid_t *pids, size_t n, struct arena *a, struct err *err)
+{
+	char *table;
+
+	char **argv = make_argv(c, a);
+	if (!argv)
+		return err_oom(err);
+	if (run_ps(argv, a, &table, err) < 0)
+		return -1;
+
+	return pstable_filter(table, pids, n, &c->out, err);
+}
+
+/* Our own table, for which the host needs no ps. A process that ends meanwhile is left out. */
+static int show_long(struct cli *c, const pid_t *pids, size_t n, struct arena *a, struct err *err)
+{
+	AUTO_FD procfd = -1;
+	struct process_facts f;
+
+	if (c->n_operands > 1)
+		return err_set(err, ERR_USAGE, "--format long: '%s' is an option of ps, which is "
+			       "not run for it", c->operands[1]);
+	if (procfs_open(&procfd, err) < 0)
+		return -1;
+	pstable_add_header(&c->out);
+	for (size_t i = 0; i < n; i++) {
+		int rc = process_read(procfd, pids[i], a, &f, err);
+		if (rc < 0)
+			return -1;
+		if (rc == 1)
+			pstable_add(&f, &c->out);
+	}
+
+	return str_text(&c->out) ? 0 : err_oom(err);
+}
+
 static int do_ps(struct cli *c, struct err *err)
 {
 	AUTO_ARENA arena = ARENA_INIT;
 	AUTO_FD root = -1;
 	pid_t *pids;
 	size_t n;
-	char *table;
 
 	if (cli_take_id(c, err) < 0 || cli_open_root(c, false, &root, err) < 0 ||
 	    container_pids(root, c->id, &arena, &pids, &n, err) < 0)
 		return -1;
+	if (c->format == PS_LONG)
+		return show_long(c, pids, n, &arena, err);
+	if (c->format != PS_JSON)
+		return show_table(c, pids, n, &arena, err);
 
-	if (c->format == FORMAT_JSON) {
-		str_add(&c->out, "[");
-		for (size_t i = 0; i < n; i++)
-			str_addf(&c->out, "%s%d", i > 0 ? "," : "", (int)pids[i]);
-		str_add(&c->out, "]\n");
-		return 0;
-	}
-
-	char **argv = make_argv(c, &arena);
-	if (!argv)
-		return err_oom(err);
-	if (run_ps(argv, &arena, &table, err) < 0)
-		return -1;
-
-	return pstable_filter(table, pids, n, &c->out, err);
+	str_add(&c->out, "[");
+	for (size_t i = 0; i < n; i++)
+		str_addf(&c->out, "%s%d", i > 0 ? "," : "", (int)pids[i]);
+	str_add(&c->out, "]\n");
+	return 0;
 }
 
 const struct command command_ps = {
@@ -181,9 +219,10 @@ const struct command command_ps = {
 	.operands = "ID [PS-OPTION...]",
 	.summary = "show the processes of a container",
 	.text = "Runs the host's ps(1), by default with -ef, and shows the processes of the\n"
-		"container; or prints their pids as a JSON array. Options come before ID.\n",
+		"container; or prints their pids as a JSON array. The long table is our own\n"
+		"and has the pids inside the container too. Options come before ID.\n",
 	.example = "  # cruntime ps web -eo pid,user,args\n"
-		   "  # cruntime ps --format json web\n",
+		   "  # cruntime ps --format long web\n",
 	.opts = ps_opts,
 	.min_operands = 1,
 	.max_operands = SIZE_MAX,

@@ -50,9 +50,9 @@ static const struct opt update_opts[] = {
 	{ "pids-limit", 0, OPT_STRING, LIMIT(UPDATE_PIDS_LIMIT), "N",
 	  "processes; -1: no limit", NULL },
 	{ "l3-cache-schema", 0, OPT_STRING, LIMIT(UPDATE_L3_CACHE_SCHEMA), "TEXT",
-	  "refused so far", NULL },
+	  "cache of the class of service, L3:0=ff", NULL },
 	{ "mem-bw-schema", 0, OPT_STRING, LIMIT(UPDATE_MEM_BW_SCHEMA), "TEXT",
-	  "refused so far", NULL },
+	  "its memory bandwidth, MB:0=50", NULL },
 	OPT_HELP_ROW,
 	OPT_END,
 };
@@ -80,7 +80,7 @@ static const struct member {
 	[UPDATE_KERNEL_MEMORY]      = { "memory",  "kernel",          KIND_SIZE   },
 	[UPDATE_KERNEL_MEMORY_TCP]  = { "memory",  "kernelTCP",       KIND_SIZE   },
 	[UPDATE_PIDS_LIMIT]         = { "pids",    "limit",           KIND_NUMBER },
-	/* without an object: refused */
+	/* without an object: no resource of cgroups, see make_schemata() */
 };
 /* clang-format on */
 
@@ -135,11 +135,8 @@ static int make_document(const struct cli *c, struct str *out, struct err *err)
 	for (size_t i = 0; i < UPDATE_OPTIONS; i++) {
 		const char *object = members[i].object;
 
-		if (!c->update[i])
+		if (!c->update[i] || !object)
 			continue;
-		if (!object)
-			return err_set(err, ERR_USAGE, "option '--%s': not supported yet",
-				       option_name(i));
 		if (!open || strcmp(open, object) != 0)
 			str_addf(out, "%s\"%s\":{", open ? "}," : "", object);
 		else
@@ -149,17 +146,48 @@ static int make_document(const struct cli *c, struct str *out, struct err *err)
 			return -1;
 	}
 	str_add(out, open ? "}}" : "}");
-	if (open)
-		return str_text(out) ? 0 : err_oom(err);
 
-	return err_set(err, ERR_USAGE, "no limit is given, see 'cruntime update --help'");
+	return str_text(out) ? 0 : err_oom(err);
+}
+
+/* The two options for resctrl, one line each (C-RDT-07 to -09). */
+static int make_schemata(const struct cli *c, struct str *out, struct err *err)
+{
+	static const struct {
+		size_t option;
+		const char *prefix;
+	} lines[] = { { UPDATE_L3_CACHE_SCHEMA, "L3:" }, { UPDATE_MEM_BW_SCHEMA, "MB:" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		const char *word = c->update[lines[i].option];
+
+		if (!word)
+			continue;
+		if (!str_starts(word, lines[i].prefix) || strchr(word, '\n'))
+			return err_set(err, ERR_USAGE,
+				       "option '--%s': expected one line '%s…', found '%s'",
+				       option_name(lines[i].option), lines[i].prefix, word);
+		str_addf(out, "%s\n", word);
+	}
+
+	return out->len == 0 || str_text(out) ? 0 : err_oom(err);
+}
+
+static bool has_any_limit(const struct cli *c)
+{
+	for (size_t i = 0; i < UPDATE_OPTIONS; i++) {
+		if (c->update[i])
+			return true;
+	}
+
+	return false;
 }
 
 static int read_document(const struct cli *c, struct arena *a, char **ret, size_t *ret_len,
 			 struct err *err)
 {
 	for (size_t i = 0; i < UPDATE_OPTIONS; i++) {
-		if (c->update[i])
+		if (c->update[i] && members[i].object)
 			return err_set(err, ERR_USAGE,
 				       "option '--%s': --resources has all limits, it cannot be "
 				       "combined with others",
@@ -178,13 +206,17 @@ static int do_update(struct cli *c, struct err *err)
 	AUTO_FD root = -1;
 	AUTO_ARENA a = ARENA_INIT;
 	AUTO_STR made = STR_INIT;
+	AUTO_STR schemata = STR_INIT;
 	AUTO_CONFIG resources = NULL;
 	const char *name = NULL;
 	char *text;
 	size_t len;
 
-	if (cli_take_id(c, err) < 0)
+	if (cli_take_id(c, err) < 0 || make_schemata(c, &schemata, err) < 0)
 		return -1;
+	if (!c->resources && !has_any_limit(c))
+		return err_set(err, ERR_USAGE,
+			       "no limit is given, see 'cruntime update --help'");
 	if (c->resources) {
 		name = strcmp(c->resources, "-") == 0 ? "<stdin>" : c->resources;
 		if (read_document(c, &a, &text, &len, err) < 0)
@@ -199,7 +231,7 @@ static int do_update(struct cli *c, struct err *err)
 	    cli_open_root(c, false, &root, err) < 0)
 		return -1;
 
-	return container_update(root, c->id, resources, err);
+	return container_update(root, c->id, resources, schemata.len ? schemata.s : NULL, err);
 }
 
 const struct command command_update = {

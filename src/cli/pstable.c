@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/pstable.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -93,4 +95,22 @@ int pstable_filter(const char *table, const pid_t *pids, size_t n, struct str *o
 	}
 
 	return str_text(out) ? 0 : err_oom(err);
+}
+
+void pstable_add_header(struct str *out)
+{
+	str_addf(out, "%7s %7s %7s %s %9s %5s %9s %7s %s\n", "PID", "PPID", "UID", "S", "RSS",
+		 "%CPU", "TIME", "NSPID", "COMMAND");
+}
+
+void pstable_add(const struct process_facts *f, struct str *out)
+{
+	double share = f->age_ms ? 100 * (double)f->cpu_ms / (double)f->age_ms : 0;
+	uint64_t seconds = f->cpu_ms / 1000;
+	char time[32];
+
+	(void)snprintf(time, sizeof(time), "%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, seconds / 3600,
+		       seconds / 60 % 60, seconds % 60);
+	str_addf(out, "%7d %7d %7u %c %9" PRIu64 " %5.1f %9s %7d %s\n", f->pid, f->ppid, f->uid,
+		 f->state, f->rss_bytes >> 10, share, time, f->inner, f->command);
 }

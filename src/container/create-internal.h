@@ -32,12 +32,12 @@ struct creation {
 	int master;            /* the container's terminal when nobody else takes it; owned */
 };
 
-/* Steps 1-10 of the architecture. The failure path has undone everything; *ret then holds nothing.
- */
+/* Steps 1-10 of the architecture; the store stays locked. The failure path has undone everything;
+ * *ret then holds nothing. */
 int create_begin(int rootfd, const struct create_options *o, bool detached, struct creation *ret,
 		 struct err *err) MUST_CHECK;
 
-/* Frees the maker's view: the container stays. */
+/* Frees the maker's view and the lock: the container stays. */
 void create_end(struct creation *c);
 
 /* What the container takes from the host, between the clone and GO, so that every hook sees it

@@ -107,6 +107,8 @@ static void create_undo(struct creation *c)
 
 void create_end(struct creation *c)
 {
+	AUTO_FD_BATCH batch = fd_batch_begin();
+
 	fd_close(&c->listener);
 	fd_close(&c->sync);
 	fd_close(&c->master);
@@ -114,6 +116,7 @@ void create_end(struct creation *c)
 	net_move_done(&c->net);
 	cgroup_done(&c->cgroup);
 	cgroup_hierarchy_done(&c->hierarchy);
+	store_unlock(&c->store);
 	store_done(&c->store);
 	plan_done(&c->plan);
 	str_done(&c->created);
@@ -238,7 +241,7 @@ static int report_death(struct creation *c, struct err *err)
 		return err_set(
 			err, ERR_SYSTEM,
 			"the container's process was killed by signal %d (%s) during set-up%s",
-			code - 128, strsignal(code - 128),
+			code - 128, err_text_signal(code - 128),
 			code - 128 == SIGKILL ? "; is its memory limit too small to start?" : "");
 	return err_set(err, ERR_SYSTEM, "the container's process ended with code %d during set-up",
 		       code);
@@ -404,10 +407,8 @@ int create_begin(int rootfd, const struct create_options *o, bool detached, stru
 	if (plan_build(o, detached, &c->plan, err) < 0)
 		return -1;
 	if (claim(c, rootfd, err) == 0 && make_cgroup(c, err) == 0 && spawn(c, err) == 0 &&
-	    equip(c, err) == 0 && follow_setup(c, err) == 0 && commit(c, err) == 0) {
-		store_unlock(&c->store);
+	    equip(c, err) == 0 && follow_setup(c, err) == 0 && commit(c, err) == 0)
 		return 0;
-	}
 	create_undo(c);
 	create_end(c);
 	return -1;

@@ -91,32 +91,91 @@ static int print_oom(const struct measured *m, const struct events_options *o, s
 	return o->print(o->arg, line.s, err);
 }
 
+static int print_pressure(const struct measured *m, const struct events_options *o, size_t i,
+			  struct err *err)
+{
+	AUTO_STR line = STR_INIT;
+
+	events_print_pressure(&line, m->id, &o->pressure[i]);
+	if (!str_text(&line))
+		return err_oom(err);
+
+	return o->print(o->arg, line.s, err);
+}
+
+/* What poll waits for, in the order of its array. */
+enum {
+	POLL_CGROUP,
+	POLL_MEMORY,
+	POLL_TIMER,
+	POLL_PRESSURE
+};
+
+struct polled {
+	struct pollfd fds[POLL_PRESSURE + EVENTS_PRESSURE_MAX];
+	nfds_t n;
+};
+
+static void polled_done(struct polled *p)
+{
+	for (nfds_t i = POLL_PRESSURE; i < p->n; i++)
+		fd_close(&p->fds[i].fd);
+}
+#define AUTO_POLLED AUTO(polled_done) struct polled
+
+static int watch_pressure(const struct measured *m, const struct events_options *o,
+			  struct polled *p, struct err *err)
+{
+	for (size_t i = 0; i < o->n_pressure; i++) {
+		struct pollfd *fd = &p->fds[p->n];
+
+		*fd = (struct pollfd){ .fd = -1, .events = POLLPRI };
+		if (pressure_watch(&m->cg, &o->pressure[i], &fd->fd, err) < 0)
+			return -1;
+		p->n++;
+	}
+
+	return 0;
+}
+
+static int tell_pressure(const struct measured *m, const struct events_options *o,
+			 struct polled *p, struct err *err)
+{
+	for (size_t i = 0; i < o->n_pressure; i++) {
+		struct pollfd *fd = &p->fds[POLL_PRESSURE + i];
+
+		/* The cgroup is gone: nothing more will come. */
+		if (fd->revents & (POLLERR | POLLHUP))
+			fd_close(&fd->fd);
+		else if (fd->revents & POLLPRI && print_pressure(m, o, i, err) < 0)
+			return -1;
+	}
+
+	return 0;
+}
+
 /* Until nobody is left. Each turn looks at the files first, which arms the next poll for them, so
  * that no change falls between. */
-static int watch(const struct measured *m, const struct cgroup_watch *w, int timer,
+static int watch(const struct measured *m, const struct cgroup_watch *w, struct polled *p,
 		 const struct events_options *o, struct err *err)
 {
-	struct pollfd fds[] = {
-		{ .fd = w->events, .events = POLLPRI },
-		{ .fd = w->memory, .events = POLLPRI }, /* -1 is passed over */
-		{ .fd = timer, .events = POLLIN },
-	};
 	uint64_t kills = 0, kills_before, turns;
 	bool populated = false;
 
 	if (cgroup_watch_look(w, &populated, &kills, err) < 0)
 		return -1;
 	while (populated) {
-		if (RETRY(poll(fds, ARRAY_LEN(fds), -1)) < 0)
+		if (RETRY(poll(p->fds, p->n, -1)) < 0)
 			return err_sys(err, "wait for events");
 
 		kills_before = kills;
 		if (cgroup_watch_look(w, &populated, &kills, err) < 0 ||
-		    (kills > kills_before && print_oom(m, o, err) < 0))
+		    (kills > kills_before && print_oom(m, o, err) < 0) ||
+		    tell_pressure(m, o, p, err) < 0)
 			return -1;
-		if (!(fds[2].revents & POLLIN) || !populated)
+		if (!(p->fds[POLL_TIMER].revents & POLLIN) || !populated)
 			continue;
-		if (RETRY(read(timer, &turns, sizeof(turns))) < 0)
+		if (RETRY(read(p->fds[POLL_TIMER].fd, &turns, sizeof(turns))) < 0)
 			return err_sys(err, "read a timer");
 		if (print_stats(m, o, err) < 0)
 			return -1;
@@ -139,5 +198,12 @@ int container_events(int rootfd, const struct events_options *o, struct err *err
 	if (rc == 0)
 		return fail_stopped(o->id, err);
 
-	return rc < 0 ? -1 : watch(&m, &w, timer, o, err);
+	if (rc < 0)
+		return -1;
+	AUTO_POLLED p = { .fds = { [POLL_CGROUP] = { .fd = w.events, .events = POLLPRI },
+				   /* -1 is passed over */
+				   [POLL_MEMORY] = { .fd = w.memory, .events = POLLPRI },
+				   [POLL_TIMER] = { .fd = timer, .events = POLLIN } },
+			  .n = POLL_PRESSURE };
+	return watch_pressure(&m, o, &p, err) < 0 ? -1 : watch(&m, &w, &p, o, err);
 }

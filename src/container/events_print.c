@@ -207,3 +207,20 @@ void events_print_oom(struct str *out, const char *id)
 	json_close(&w, '}');
 	str_add(out, "\n");
 }
+
+void events_print_pressure(struct str *out, const char *id, const struct pressure_trigger *t)
+{
+	struct json_writer w = { .out = out };
+
+	json_open(&w, NULL, '{');
+	json_put_string(&w, "type", "pressure");
+	json_put_string(&w, "id", id);
+	json_open(&w, "data", '{');
+	json_put_string(&w, "resource", t->resource);
+	json_put_string(&w, "kind", t->full ? "full" : "some");
+	json_put_u64(&w, "stall", UINT64_C(1000) * t->stall_us);
+	json_put_u64(&w, "window", UINT64_C(1000) * t->window_us);
+	json_close(&w, '}');
+	json_close(&w, '}');
+	str_add(out, "\n");
+}

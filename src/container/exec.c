@@ -299,7 +299,7 @@ static void explain(const struct execution *e, int sig, struct err *err)
 		err_set(err, ERR_STATE, "%s", TEXT_EXEC_STOPPED);
 	else if (sig)
 		err_set(err, ERR_SYSTEM, "the process was killed by signal %d (%s) during set-up%s",
-			sig, strsignal(sig),
+			sig, err_text_signal(sig),
 			sig == SIGKILL ? "; is the container's memory limit reached?" : "");
 }
 

@@ -149,8 +149,8 @@ static int hook_result(const struct oci_hook *h, int code, int exec_errno, const
 	if (exec_errno)
 		return err_set(err, ERR_HOOK, "exec '%s': %s", h->path, err_text(exec_errno));
 	if (code > 128)
-		return err_set(err, ERR_HOOK, "'%s' was ended by signal %d%s%s", h->path,
-			       code - 128, sep, o->text);
+		return err_set(err, ERR_HOOK, "'%s' was ended by signal %d (%s)%s%s", h->path,
+			       code - 128, err_text_signal(code - 128), sep, o->text);
 	if (code != 0)
 		return err_set(err, ERR_HOOK, "'%s' ended with exit status %d%s%s", h->path, code,
 			       sep, o->text);

@@ -60,9 +60,12 @@ static int info_of(const struct opened *o, struct arena *a, struct container_inf
 int container_info(int rootfd, const char *id, struct arena *a, struct container_info *ret,
 		   struct err *err)
 {
+	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
 	AUTO_OPENED o = OPENED_INIT;
+	int rc = opened_look(&h, rootfd, id, &o, err);
 
-	if (opened_begin(rootfd, id, false, &o, err) < 0)
+	cgroup_hierarchy_done(&h);
+	if (rc < 0)
 		return -1;
 	if (o.status == STATUS_UNKNOWN)
 		return err_wrap(err, "damaged state (delete --force removes the container)");
@@ -79,34 +82,45 @@ static bool is_foreign(const struct opened *o)
 	       fstatat(o->store.dir, "claim.json", &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
+/* One entry of the state root. Returns 1 with *ret, 0 when it is none of ours (any more), -1. */
+static int list_one(struct cgroup_hierarchy *h, int rootfd, const char *id, struct arena *a,
+		    struct container_info *ret, struct err *err)
+{
+	AUTO_OPENED o = OPENED_INIT;
+	struct err broken = ERR_INIT;
+
+	if (opened_look(h, rootfd, id, &o, &broken) < 0) {
+		/* Deleted while we looked; anything else is shown as unknown (D-07). */
+		if (broken.kind == ERR_STATE)
+			return 0;
+		*ret = (struct container_info){ .state = { .id = id, .status = STATUS_UNKNOWN } };
+		return 1;
+	}
+	if (is_foreign(&o))
+		return 0;
+	return info_of(&o, a, ret, err) < 0 ? -1 : 1;
+}
+
 int container_list(int rootfd, struct arena *a, struct container_info **ret, size_t *ret_n,
 		   struct err *err)
 {
+	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
 	const char **ids;
 	size_t n, found = 0;
+	int rc = 0;
 
 	if (store_list(rootfd, a, &ids, &n, err) < 0)
 		return -1;
 	struct container_info *infos = ARENA_NEW(a, struct container_info, n);
 	if (!infos)
 		return err_oom(err);
-	for (size_t i = 0; i < n; i++) {
-		AUTO_OPENED o = OPENED_INIT;
-		struct err broken = ERR_INIT;
-		if (opened_begin(rootfd, ids[i], false, &o, &broken) < 0) {
-			/* Deleted while we looked; anything else is shown as unknown (D-07). */
-			if (broken.kind == ERR_STATE)
-				continue;
-			infos[found++] =
-				(struct container_info){ .state = { .id = ids[i],
-								    .status = STATUS_UNKNOWN } };
-			continue;
-		}
-		if (is_foreign(&o))
-			continue;
-		if (info_of(&o, a, &infos[found++], err) < 0)
-			return -1;
+	for (size_t i = 0; i < n && rc >= 0; i++) {
+		rc = list_one(&h, rootfd, ids[i], a, &infos[found], err);
+		found += rc == 1;
 	}
+	cgroup_hierarchy_done(&h);
+	if (rc < 0)
+		return -1;
 	*ret = infos;
 	*ret_n = found;
 	return 0;

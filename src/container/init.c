@@ -264,10 +264,10 @@ static int step_exec(struct init *in, struct err *err)
 	       (char *const *)(uintptr_t)final_env(in));
 	if (errno == ENOENT)
 		return err_set(
-			err, ERR_CONFIG, TEXT_EXEC_ERRNO, process->args.v[0],
+			err, ERR_CONFIG, TEXT_EXECVE, process->args.v[0],
 			"no such file or directory (the file is there: its interpreter or dynamic "
 			"loader is missing in the image)");
-	return err_set(err, ERR_CONFIG, TEXT_EXEC_ERRNO, process->args.v[0], err_text_go(errno));
+	return err_set(err, ERR_CONFIG, TEXT_EXECVE, process->args.v[0], err_text_go(errno));
 }
 
 /* ---- the tables --------------------------------------------------------------------------------

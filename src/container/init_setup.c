@@ -29,7 +29,7 @@ int step_signals(struct init *in, struct err *err)
 	sigset_t none;
 
 	for (int sig = 1; sig <= 64; sig++) {
-		if (in->plan->ignored >> (sig - 1) & 1 && sys_signal_default(sig) < 0)
+		if (in->plan->self.ignored >> (sig - 1) & 1 && sys_signal_default(sig) < 0)
 			return err_sys(err, "reset signal %d", sig);
 	}
 	sigemptyset(&none);
@@ -166,6 +166,8 @@ int step_make_cwd(struct init *in, struct err *err)
 	AUTO_FD fd = -1;
 
 	(void)err;
+	if (strcmp(in->plan->config->process.cwd, "/") == 0)
+		return 0;
 	if (path_make_in(in->root.fd, in->plan->config->process.cwd, PATH_DIR, 0755, 0, &fd,
 			 &ignored) < 0)
 		log_debug("create working directory: %s", ignored.msg);

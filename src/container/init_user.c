@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -71,7 +72,7 @@ int step_descriptors(struct init *in, struct err *err)
 	 * itself. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "make the set-up undumpable");
-	fd_close(&in->root.dev);
+	in->root.dev = -1; /* goes with the others */
 	return init_close_all_but(in->plan, keep, ARRAY_LEN(keep), err);
 }
 
@@ -100,7 +101,7 @@ int step_stdio(struct init *in, struct err *err)
 	for (int fd = 0; fd <= 2; fd++) {
 		if (fstat(fd, &st) < 0)
 			return err_sys(err, "inspect descriptor %d", fd);
-		if (device_is(fd, 1, 3)) {
+		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) {
 			reopen_null(in, fd);
 			continue;
 		}
@@ -281,7 +282,8 @@ int step_ids(struct init *in, struct err *err)
 	const struct oci_user *u = &in->plan->config->process.user;
 
 	(void)umask(u->umask.set ? (mode_t)u->umask.v : 0022);
-	if (caps_keep(err) < 0 || set_groups(u, err) < 0)
+	/* For root nothing is lost. */
+	if ((u->uid != 0 && caps_keep(err) < 0) || set_groups(u, err) < 0)
 		return -1;
 	if (setresgid(u->gid, u->gid, u->gid) < 0)
 		return err_sys(err, "change to group %u (process.user.gid)%s", u->gid,

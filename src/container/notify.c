@@ -18,6 +18,13 @@
 
 static const char field[] = "linux.seccomp.listenerPath";
 
+/* With runc's words. */
+static int fail_agent(const struct oci_config *c, struct err *err)
+{
+	err_wrap(err, "failed to connect with seccomp agent");
+	return config_wrap(c, c->linux_.seccomp.at, err, "%s", field);
+}
+
 static int open_socket(const struct oci_config *c, int bundlefd, int *ret_fd, struct err *err)
 {
 	const struct oci_seccomp *s = &c->linux_.seccomp;
@@ -26,7 +33,7 @@ static int open_socket(const struct oci_config *c, int bundlefd, int *ret_fd, st
 	AUTO_FD fd = openat(bundlefd, s->listener_path, O_PATH | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		err_sys(err, "open '%s'", s->listener_path);
-		return config_wrap(c, s->at, err, "%s", field);
+		return fail_agent(c, err);
 	}
 	if (!S_ISSOCK(st.st_mode))
 		return config_fail(c, s->at, err, "%s: '%s' is no socket", field, s->listener_path);
@@ -95,7 +102,7 @@ int notify_connect(const struct oci_config *c, const char *bundle,
 		return -1;
 	if (fd_connect_file(file, s->listener_path, SOCK_STREAM, NOTIFY_TIMEOUT_MS, &n.agent, err) <
 	    0)
-		return config_wrap(c, s->at, err, "%s", field);
+		return fail_agent(c, err);
 	if (write_payload(c, container, pid, &n.payload, err) < 0)
 		return -1;
 

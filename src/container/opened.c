@@ -9,7 +9,8 @@
 #include "container/status.h"
 #include "verbs-internal.h"
 
-int opened_begin(int rootfd, const char *id, bool lock, struct opened *ret, struct err *err)
+static int open_by_id(struct cgroup_hierarchy *h, int rootfd, const char *id, bool lock,
+		      bool want_proc, struct opened *ret, struct err *err)
 {
 	struct opened *o = ret;
 
@@ -24,12 +25,28 @@ int opened_begin(int rootfd, const char *id, bool lock, struct opened *ret, stru
 	}
 	o->has_record = rc == 1;
 	if (rc == 1)
-		rc = status_of(&o->store, &o->record, &o->status, &o->proc, err);
+		rc = status_of(&o->store, &o->record, h, &o->status,
+			       want_proc ? &o->proc : NULL, err);
 	if (rc < 0) {
 		opened_done(o);
 		return -1;
 	}
 	return 0;
+}
+
+int opened_begin(int rootfd, const char *id, bool lock, struct opened *ret, struct err *err)
+{
+	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
+	int rc = open_by_id(&h, rootfd, id, lock, true, ret, err);
+
+	cgroup_hierarchy_done(&h);
+	return rc;
+}
+
+int opened_look(struct cgroup_hierarchy *h, int rootfd, const char *id, struct opened *ret,
+		struct err *err)
+{
+	return open_by_id(h, rootfd, id, false, false, ret, err);
 }
 
 void opened_done(struct opened *o)

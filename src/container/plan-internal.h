@@ -11,7 +11,6 @@ void plan_init(struct plan *p, const struct create_options *o);
 
 /* Each fills its part; config and procfd are there. */
 int plan_connect_sockets(struct plan *p, struct err *err) MUST_CHECK;
-int plan_read_ignored(struct plan *p, struct err *err) MUST_CHECK;
 int plan_build_env(struct plan *p, struct err *err) MUST_CHECK;
 
 /* What a process of the container gets from kernel modules, the first one or a further one; user_ns

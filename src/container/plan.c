@@ -75,23 +75,6 @@ int plan_connect_sockets(struct plan *p, struct err *err)
 	return 0;
 }
 
-/* Signals that the caller ignores stay ignored over execve unless they are reset (I-21). */
-int plan_read_ignored(struct plan *p, struct err *err)
-{
-	char buf[4096];
-
-	if (procfs_read(p->procfd, "self/status", buf, sizeof(buf), err) < 0)
-		return -1;
-	const char *line = strstr(buf, "SigIgn:\t");
-	if (!line)
-		return err_set(err, ERR_SYSTEM, "/proc/self/status has no SigIgn line");
-	for (line += strlen("SigIgn:\t"); *line && *line != '\n'; line++) {
-		unsigned digit = (unsigned)(*line <= '9' ? *line - '0' : *line - 'a' + 10);
-		p->ignored = p->ignored << 4 | digit;
-	}
-	return 0;
-}
-
 /* ---- environment ------------------------------------------------------------------------------
  */
 
@@ -234,7 +217,7 @@ static int check_filter(const struct plan *p, struct err *err)
 
 int plan_build_process_parts(struct plan *p, struct err *err)
 {
-	if (caps_plan_build(p->config, p->user_ns, &p->caps, err) < 0 ||
+	if (caps_plan_build(p->config, p->user_ns ? NULL : &p->self, &p->caps, err) < 0 ||
 	    filter_compile(p->config, &p->arena, &p->filter, err) < 0 || check_filter(p, err) < 0 ||
 	    lsm_check(p->config, &p->config->process, err) < 0)
 		return -1;
@@ -284,7 +267,7 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 static int build(struct plan *p, bool detached, struct err *err)
 {
 	if (open_bundle(p, err) < 0 || check_terminal(p, detached, err) < 0 ||
-	    procfs_open(&p->procfd, err) < 0 || plan_read_ignored(p, err) < 0 ||
+	    procfs_open(&p->procfd, err) < 0 || procfs_self(p->procfd, &p->self, err) < 0 ||
 	    plan_build_env(p, err) < 0 || build_kernel_parts(p, err) < 0)
 		return -1;
 	return plan_connect_sockets(p, err);

@@ -159,7 +159,7 @@ static int build(struct plan *p, const struct exec_options *o, const struct open
 		 struct err *err)
 {
 	if (load_process(o, opened, p, err) < 0 || check_terminal(p, err) < 0 ||
-	    procfs_open(&p->procfd, err) < 0 || plan_read_ignored(p, err) < 0 ||
+	    procfs_open(&p->procfd, err) < 0 || procfs_self(p->procfd, &p->self, err) < 0 ||
 	    plan_build_env(p, err) < 0 || find_target(p, opened, err) < 0)
 		return -1;
 	/* For a relative listenerPath; the bundle may be gone. */

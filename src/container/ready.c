@@ -91,7 +91,8 @@ static void tell(struct ready *r, pid_t main_pid)
 	r->told = true;
 }
 
-bool ready_pass(struct ready *r, pid_t main_pid)
+/* Returns 1 for READY=1, 0 for another message, -1 when there is none. */
+static int take_message(const struct ready *r)
 {
 	char text[4096];
 
@@ -99,13 +100,24 @@ bool ready_pass(struct ready *r, pid_t main_pid)
 	 * sender of a BARRIER=1 sees its pipe closed, and that is the answer. */
 	ssize_t n = RETRY(recv(r->inside, text, sizeof(text) - 1, MSG_DONTWAIT));
 	if (n < 0)
-		return false;
+		return -1;
 	text[n] = '\0';
-	if (!has_line(text, "READY=1"))
-		return false;
-	tell(r, main_pid);
+	return has_line(text, "READY=1");
+}
 
-	return true;
+/* More than fit into the socket's queue would mean that somebody sends without a pause. */
+#define MESSAGES_MAX 1024
+
+bool ready_pass(struct ready *r, pid_t main_pid)
+{
+	bool is_ready = false;
+	int rc = 0;
+
+	for (int i = 0; i < MESSAGES_MAX && (rc = take_message(r)) >= 0; i++)
+		is_ready = is_ready || rc == 1;
+	if (is_ready)
+		tell(r, main_pid);
+	return is_ready;
 }
 
 static void barrier(const struct ready *r)

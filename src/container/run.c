@@ -23,22 +23,24 @@ static void clean_up(int rootfd, const char *id, const struct proc *p)
 		log_warn("delete '%s': %s, continuing", id, err.msg);
 }
 
-/* The readiness of the program is for the relay, which also hears signals meanwhile. */
-static int start_foreground(int rootfd, const struct create_options *o, struct ready *ret_ready,
-			    struct err *err)
+/* Nobody else has had the lock since the container was made, so nothing is looked up again. */
+static int start(const struct creation *c, struct ready *ret_ready, struct err *err)
 {
-	AUTO_OPENED opened = OPENED_INIT;
+	struct opened o = { .store = c->store,
+			    .has_record = true,
+			    .record = c->record,
+			    .status = STATUS_CREATED,
+			    .proc = c->proc }; /* all of it lent */
 
-	return start_program(rootfd, o->id, o->notify_socket, &opened, ret_ready, err);
+	return start_opened(&o, c->plan.options->notify_socket, ret_ready, err);
 }
 
-static int run_foreground(int rootfd, const struct create_options *o, struct relay *r,
-			  const struct proc *p, int *ret_code, struct err *err)
+static int wait_and_delete(int rootfd, const struct create_options *o, struct relay *r,
+			   const struct proc *p, int *ret_code, struct err *err)
 {
 	struct err deleted = ERR_INIT;
 
-	if (start_foreground(rootfd, o, &r->ready, err) < 0 ||
-	    relay_run(r, p, !o->no_subreaper, ret_code, err) < 0) {
+	if (relay_run(r, p, !o->no_subreaper, ret_code, err) < 0) {
 		clean_up(rootfd, o->id, p);
 		return -1;
 	}
@@ -48,24 +50,45 @@ static int run_foreground(int rootfd, const struct create_options *o, struct rel
 	return 0;
 }
 
-static int run_detached(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
+/* create and start. *ret_proc is the container's process, *ret_master (may be NULL) its terminal. */
+static int launch(int rootfd, const struct create_options *o, struct proc *ret_proc,
+		  int *ret_master, struct ready *ret_ready, struct err *err)
 {
 	struct creation c;
 
-	if (create_begin(rootfd, o, true, &c, err) < 0)
+	if (create_begin(rootfd, o, o->detach, &c, err) < 0)
 		return -1;
-	*ret_code = 0;
-	int rc = container_start(rootfd, o->id, o->notify_socket, err);
+	if (c.master >= 0)
+		tty_copy_size(STDIN_FILENO, c.master); /* before the program can ask for it */
+	int rc = start(&c, ret_ready, err);
+	*ret_proc = c.proc;
+	c.proc = (struct proc)PROC_INIT;
+	if (ret_master)
+		*ret_master = fd_take(&c.master);
+	create_end(&c); /* the trees of the plan must not stay busy while the container runs */
 	if (rc < 0)
-		clean_up(rootfd, o->id, &c.proc);
-	create_end(&c);
+		clean_up(rootfd, o->id, ret_proc);
 	return rc;
+}
+
+static int run_detached(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
+{
+	AUTO_READY ready = READY_INIT;
+	AUTO_PROC p = PROC_INIT;
+
+	*ret_code = 0;
+	if (launch(rootfd, o, &p, NULL, &ready, err) < 0)
+		return -1;
+	if (ready_wait(&ready, &p, err) == 0)
+		return 0;
+	clean_up(rootfd, o->id, &p);
+	return -1;
 }
 
 int container_run(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
 {
+	AUTO_PROC p = PROC_INIT;
 	struct relay r;
-	struct creation c;
 
 	if (o->detach)
 		return run_detached(rootfd, o, ret_code, err);
@@ -73,17 +96,12 @@ int container_run(int rootfd, const struct create_options *o, int *ret_code, str
 	 * same). */
 	if (!o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return err_sys(err, "become the subreaper");
-	if (relay_prepare(&r, err) < 0 || create_begin(rootfd, o, false, &c, err) < 0) {
-		relay_done(&r);
-		return -1;
-	}
-	AUTO_PROC p = c.proc;
-	c.proc = (struct proc)PROC_INIT;
-	r.master = fd_take(&c.master);
-	if (r.master >= 0)
-		tty_copy_size(STDIN_FILENO, r.master); /* before the program can ask for it */
-	create_end(&c); /* the trees of the plan must not stay busy while the container runs */
-	int rc = run_foreground(rootfd, o, &r, &p, ret_code, err);
+	int rc = relay_prepare(&r, err);
+	/* The readiness of the program is for the relay, which also hears signals meanwhile. */
+	if (rc == 0)
+		rc = launch(rootfd, o, &p, &r.master, &r.ready, err);
+	if (rc == 0)
+		rc = wait_and_delete(rootfd, o, &r, &p, ret_code, err);
 	relay_done(&r);
 	return rc;
 }

@@ -121,22 +121,21 @@ static int give_up(struct opened *o, const struct err *cause)
 	return -1;
 }
 
-int start_program(int rootfd, const char *id, const char *notify_socket, struct opened *ret,
-		  struct ready *ret_ready, struct err *err)
+int start_opened(struct opened *o, const char *notify_socket, struct ready *ret_ready,
+		 struct err *err)
 {
 	AUTO_NOTIFY n = NOTIFY_INIT;
 
 	/* An agent or a manager that is not there leaves the container `created`: `start` can be
 	 * tried again. */
-	if (opened_begin(rootfd, id, true, ret, err) < 0 || check_status(ret, err) < 0 ||
-	    reach_agent(ret, &n, err) < 0 ||
-	    ready_open(ret->store.dir, notify_socket, ret_ready, err) < 0)
+	if (check_status(o, err) < 0 || reach_agent(o, &n, err) < 0 ||
+	    ready_open(o->store.dir, notify_socket, ret_ready, err) < 0)
 		return -1;
-	if (release(ret, &n, err) < 0)
-		return give_up(ret, err);
-	if (ret->record.has_poststart &&
-	    opened_hooks(ret, HOOK_POSTSTART, STATUS_RUNNING, false, err) < 0)
-		return give_up(ret, err);
+	if (release(o, &n, err) < 0)
+		return give_up(o, err);
+	if (o->record.has_poststart &&
+	    opened_hooks(o, HOOK_POSTSTART, STATUS_RUNNING, false, err) < 0)
+		return give_up(o, err);
 	return 0;
 }
 
@@ -145,7 +144,8 @@ int container_start(int rootfd, const char *id, const char *notify_socket, struc
 	AUTO_OPENED o = OPENED_INIT;
 	AUTO_READY ready = READY_INIT;
 
-	if (start_program(rootfd, id, notify_socket, &o, &ready, err) < 0)
+	if (opened_begin(rootfd, id, true, &o, err) < 0 ||
+	    start_opened(&o, notify_socket, &ready, err) < 0)
 		return -1;
 	store_unlock(&o.store); /* others may stop what never becomes ready */
 	return ready_wait(&ready, &o.proc, err);

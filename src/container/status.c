@@ -4,25 +4,27 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "kernel/cgroup.h"
+static int open_hierarchy(struct cgroup_hierarchy *h, struct err *err)
+{
+	return h->fd >= 0 ? 0 : cgroup_hierarchy_open(h, err);
+}
 
 /* A create that was killed leaves no process: it would have ended with its runtime. Processes in
  * the cgroup mean that a container runs whose state.json somebody has removed. */
-static int status_without_creator(const struct record *r, enum status *ret, struct err *err)
+static int status_without_creator(const struct record *r, struct cgroup_hierarchy *h,
+				  enum status *ret, struct err *err)
 {
-	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
 	struct cgroup cg = CGROUP_INIT;
 	AUTO_ARENA a = ARENA_INIT;
 	size_t n = 0;
 	pid_t *pids;
 	int rc = 0;
 
-	if (r->cgroup && r->cgroup_ino && cgroup_hierarchy_open(&h, err) == 0)
-		rc = cgroup_open(&h, r->cgroup, r->cgroup_ino, r->cgroup_created, &cg, err);
+	if (r->cgroup && r->cgroup_ino && open_hierarchy(h, err) == 0)
+		rc = cgroup_open(h, r->cgroup, r->cgroup_ino, r->cgroup_created, &cg, err);
 	if (rc == 1)
 		rc = cgroup_pids(&cg, &a, &pids, &n, err);
 	cgroup_done(&cg);
-	cgroup_hierarchy_done(&h);
 	*ret = n ? STATUS_UNKNOWN : STATUS_STOPPED;
 	if (n)
 		err_set(err, ERR_STATE, "state.json is missing, %zu processes are running", n);
@@ -30,25 +32,23 @@ static int status_without_creator(const struct record *r, enum status *ret, stru
 }
 
 /* Best effort: a cgroup that cannot be asked does not make a running container anything else. */
-static bool is_frozen(const struct record *r)
+static bool is_frozen(const struct record *r, struct cgroup_hierarchy *h)
 {
 	struct err ignored = ERR_INIT;
-	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
 	struct cgroup cg = CGROUP_INIT;
 	bool frozen = false;
 
-	if (!r->cgroup || cgroup_hierarchy_open(&h, &ignored) < 0)
+	if (!r->cgroup || open_hierarchy(h, &ignored) < 0)
 		return false;
-	if (cgroup_open(&h, r->cgroup, r->cgroup_ino, r->cgroup_created, &cg, &ignored) == 1 &&
+	if (cgroup_open(h, r->cgroup, r->cgroup_ino, r->cgroup_created, &cg, &ignored) == 1 &&
 	    cgroup_is_frozen(&cg, &frozen, &ignored) < 0)
 		frozen = false;
 	cgroup_done(&cg);
-	cgroup_hierarchy_done(&h);
 	return frozen;
 }
 
-int status_of(const struct store *s, const struct record *r, enum status *ret,
-	      struct proc *ret_proc, struct err *err)
+int status_of(const struct store *s, const struct record *r, struct cgroup_hierarchy *h,
+	      enum status *ret, struct proc *ret_proc, struct err *err)
 {
 	AUTO_PROC p = PROC_INIT;
 	struct stat st;
@@ -58,13 +58,16 @@ int status_of(const struct store *s, const struct record *r, enum status *ret,
 		return 0;
 	}
 	if (r->phase == PHASE_CREATING)
-		return status_without_creator(r, ret, err);
-	int alive = r->pid > 0 ? proc_open(r->pid, r->start_time, &p, err) : 0;
+		return status_without_creator(r, h, ret, err);
+	int alive = 0;
+	if (r->pid > 0)
+		alive = ret_proc ? proc_open(r->pid, r->start_time, &p, err) :
+				   proc_is_alive(r->pid, r->start_time, err);
 	if (alive < 0)
 		return -1;
 	if (!alive)
 		*ret = STATUS_STOPPED;
-	else if (is_frozen(r))
+	else if (is_frozen(r, h))
 		*ret = STATUS_PAUSED;
 	else if (fstatat(s->dir, "start.sock", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		*ret = STATUS_CREATED;

@@ -107,14 +107,13 @@ int store_root_open(const char *path, bool create, int *ret_fd, struct err *err)
 
 /* ---- one container ------------------------------------------------------------------------- */
 
-static int store_attach(int rootfd, const char *id, struct store *s, struct err *err)
+/* -1 with errno. */
+static int store_attach(int rootfd, const char *id, struct store *s)
 {
 	memcpy(s->id, id, strlen(id) + 1);
-	s->root = fcntl(rootfd, F_DUPFD_CLOEXEC, 3);
-	if (s->root < 0)
-		return err_sys(err, "duplicate the state root's descriptor");
-	s->dir = openat(s->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return 0;
+	s->root = rootfd;
+	s->dir = openat(rootfd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return s->dir < 0 ? -1 : 0;
 }
 
 int store_claim(int rootfd, const char *id, struct store *ret, struct err *err)
@@ -126,9 +125,8 @@ int store_claim(int rootfd, const char *id, struct store *ret, struct err *err)
 			return err_set(err, ERR_STATE, TEXT_ID_TAKEN, id);
 		return err_sys(err, "create state directory '%s'", id);
 	}
-	if (store_attach(rootfd, id, &s, err) < 0 || s.dir < 0) {
-		if (s.root >= 0)
-			(void)err_sys(err, "open state directory '%s'", id);
+	if (store_attach(rootfd, id, &s) < 0) {
+		(void)err_sys(err, "open state directory '%s'", id);
 		(void)unlinkat(rootfd, id, AT_REMOVEDIR); /* nothing is in it yet */
 		return -1;
 	}
@@ -192,12 +190,11 @@ int store_open(int rootfd, const char *id, bool lock, struct store *ret, struct 
 
 	if (rootfd < 0)
 		return no_such_container(id, err);
-	if (store_attach(rootfd, id, &s, err) < 0)
-		return -1;
-	if (s.dir < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-		return no_such_container(id, err);
-	if (s.dir < 0)
+	if (store_attach(rootfd, id, &s) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+			return no_such_container(id, err);
 		return err_sys(err, "open state directory '%s'", id);
+	}
 	if (lock && lock_wait(&s, err) < 0)
 		return -1;
 	/* Whoever held the lock may have deleted it. */
@@ -257,8 +254,7 @@ static int remove_dir(int parent, const char *name, struct err *err)
 	return 0;
 }
 
-/* Our own files are few, but a killed file_replace_at() may have left a temporary one. BELOW: with
- * directories. */
+/* A killed file_replace_at() may have left a temporary file. BELOW: with directories. */
 static int empty_dir(int dir, bool below, struct err *err)
 {
 	DIR *d = list_dir(dir);
@@ -279,11 +275,25 @@ static int empty_dir(int dir, bool below, struct err *err)
 	return rc;
 }
 
+/* Nearly always these are all. What cannot be removed is told by empty_dir(). */
+static void remove_known_files(int dir)
+{
+	static const char *const names[] = { "state.json", "claim.json", "config.json" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		(void)unlinkat(dir, names[i], 0);
+}
+
 int store_remove(const struct store *s, struct err *err)
 {
-	if (empty_dir(s->dir, true, err) < 0)
-		return -1;
-	if (unlinkat(s->root, s->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
+	remove_known_files(s->dir);
+	int rc = unlinkat(s->root, s->id, AT_REMOVEDIR);
+	if (rc < 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
+		if (empty_dir(s->dir, true, err) < 0)
+			return -1;
+		rc = unlinkat(s->root, s->id, AT_REMOVEDIR);
+	}
+	if (rc < 0 && errno != ENOENT)
 		return err_sys(err, "remove state directory '%s'", s->id);
 	return 0;
 }
@@ -291,7 +301,6 @@ int store_remove(const struct store *s, struct err *err)
 void store_done(struct store *s)
 {
 	fd_close(&s->dir);
-	fd_close(&s->root);
 }
 
 static int by_name(const void *a, const void *b)

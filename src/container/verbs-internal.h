@@ -31,6 +31,10 @@ struct opened {
  * status unknown, and *err says why. */
 int opened_begin(int rootfd, const char *id, bool lock, struct opened *ret,
 		 struct err *err) MUST_CHECK;
+/* The same for one of many that is only looked at: no lock, no handle of its process; H as in
+ * status_of(). */
+int opened_look(struct cgroup_hierarchy *h, int rootfd, const char *id, struct opened *ret,
+		struct err *err) MUST_CHECK;
 void opened_done(struct opened *o);
 #define AUTO_OPENED AUTO(opened_done) struct opened
 
@@ -42,9 +46,9 @@ int opened_cgroup(const struct opened *o, struct cgroup_hierarchy *h, struct cgr
 int opened_need_cgroup(const struct opened *o, const char *verb, struct cgroup_hierarchy *h,
 		       struct cgroup *cg, struct err *err) MUST_CHECK;
 
-/* All of container_start() but the waiting: *ret is open for that. */
-int start_program(int rootfd, const char *id, const char *notify_socket, struct opened *ret,
-		  struct ready *ret_ready, struct err *err) MUST_CHECK;
+/* What start does with a container that it has locked: all but waiting until it is ready. */
+int start_opened(struct opened *o, const char *notify_socket, struct ready *ret_ready,
+		 struct err *err) MUST_CHECK;
 
 /* Waits until the process behind SOCK runs its program: LAUNCH, then end of file, because execve
  * closed the socket. */

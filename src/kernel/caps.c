@@ -38,7 +38,7 @@ static void add_names(struct str *s, uint64_t bits)
 	}
 }
 
-static void warn_left_out(uint64_t bits, const char *why)
+static void warn_left_out(uint64_t bits, const char *before, const char *after)
 {
 	AUTO_STR names = STR_INIT;
 
@@ -47,7 +47,7 @@ static void warn_left_out(uint64_t bits, const char *why)
 	add_names(&names, bits);
 
 	const char *text = str_text(&names);
-	log_warn("process.capabilities: left out, because %s: %s", why, text ? text : "several");
+	log_warn("process.capabilities: %s%s%s", before, text ? text : "several", after);
 }
 
 static int refuse(const struct oci_config *c, uint64_t bits, const char *why, struct err *err)
@@ -68,59 +68,23 @@ static uint64_t kernel_caps(void)
 	return n >= 64 ? UINT64_MAX : BIT(n) - 1;
 }
 
-static uint64_t bits_of(cap_t c, cap_flag_t set, uint64_t known)
-{
-	uint64_t bits = 0;
-
-	for (unsigned cap = 0; cap < 64; cap++) {
-		cap_flag_value_t v = CAP_CLEAR;
-
-		if ((known & BIT(cap)) && cap_get_flag(c, (cap_value_t)cap, set, &v) == 0 &&
-		    v == CAP_SET)
-			bits |= BIT(cap);
-	}
-
-	return bits;
-}
-
-/* Those of WANTED that are in the bounding set: one system call for each. */
-static uint64_t read_bounding(uint64_t wanted)
-{
-	uint64_t bits = 0;
-
-	for (unsigned cap = 0; cap < 64; cap++) {
-		if ((wanted & BIT(cap)) && cap_get_bound((cap_value_t)cap) == 1)
-			bits |= BIT(cap);
-	}
-
-	return bits;
-}
-
 /* What the runtime can hand on (C-CAP-10): the bounding set is a limit of its own. */
-static int limit_to_own(struct caps_plan *p, uint64_t known, struct err *err)
+static void limit_to_own(struct caps_plan *p, const struct procfs_self *own)
 {
-	AUTO_CAP own = cap_get_proc();
-	if (!own)
-		return err_sys(err, "read the runtime's own capabilities");
-
-	uint64_t permitted = bits_of(own, CAP_PERMITTED, known);
-	uint64_t bounding = read_bounding(p->bounding);
 	uint64_t missing =
-		(p->bounding & ~bounding) |
-		((p->effective | p->permitted | p->inheritable | p->ambient) & ~permitted);
+		(p->bounding & ~own->bounding) |
+		((p->effective | p->permitted | p->inheritable | p->ambient) & ~own->permitted);
 
-	warn_left_out(missing, "the runtime does not hold them itself");
-	p->bounding &= bounding;
-	p->effective &= permitted;
-	p->permitted &= permitted;
-	p->inheritable &= permitted;
-	p->ambient &= permitted;
-
-	return 0;
+	warn_left_out(missing, "left out, because the runtime does not hold them itself: ", "");
+	p->bounding &= own->bounding;
+	p->effective &= own->permitted;
+	p->permitted &= own->permitted;
+	p->inheritable &= own->permitted;
+	p->ambient &= own->permitted;
 }
 
-int caps_plan_build(const struct oci_config *c, bool user_ns, struct caps_plan *ret,
-		    struct err *err)
+int caps_plan_build(const struct oci_config *c, const struct procfs_self *own,
+		    struct caps_plan *ret, struct err *err)
 {
 	const struct oci_caps *from = &c->process.caps;
 	struct caps_plan p = {
@@ -139,19 +103,20 @@ int caps_plan_build(const struct oci_config *c, bool user_ns, struct caps_plan *
 		return refuse(c, p.inheritable & ~p.bounding, "inheritable but not bounding", err);
 
 	uint64_t all = p.bounding | p.effective | p.permitted | p.inheritable | p.ambient;
-	warn_left_out(all & ~known, "this kernel does not know them");
+	warn_left_out(all & ~known, "left out, because this kernel does not know them: ", "");
 	p.bounding &= known;
 	p.effective &= known;
 	p.permitted &= known;
 	p.inheritable &= known;
 	p.ambient &= known;
 
-	/* In a user namespace of its own the first process holds everything. */
-	if (!user_ns && limit_to_own(&p, known, err) < 0)
-		return -1;
+	if (own)
+		limit_to_own(&p, own);
 
 	uint64_t usable = p.permitted & p.inheritable;
-	warn_left_out(p.ambient & ~usable, "ambient ones must be permitted and inheritable");
+	/* C-CAP-06; runc's words up to the colon. */
+	warn_left_out(p.ambient & ~usable, "can't raise ambient capability ",
+		      ": it is not both permitted and inheritable");
 	p.ambient &= usable;
 
 	*ret = p;

@@ -55,6 +55,11 @@ int cgroup_convert(const struct oci_resources *r, struct arena *a, struct cgroup
 int cgroup_enable(const struct cgroup_plan *p, int dirfd, const char *where, bool is_root,
 		  struct err *err) MUST_CHECK;
 
+/* Lets DIRFD pass on all controllers that it has, as far as it can, for what needs no limit in the
+ * config: statistics, a later update, and cgroups that the container makes itself (systemd or an
+ * engine inside). A cgroup with processes is left alone (see has_processes). */
+void cgroup_enable_rest(int dirfd);
+
 /* One setting of P, or the reason with its field and position. A file that the cgroup does not have
  * is success where the setting can do without. */
 int cgroup_write_setting(const struct cgroup *cg, const struct cgroup_plan *p,

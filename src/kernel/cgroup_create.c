@@ -92,6 +92,7 @@ static int step(struct walk *w, const char *name, size_t len, struct err *err)
 	const char *parent = where(w, buf);
 	if (cgroup_enable(w->p, w->dir, parent, w->done == 0, err) < 0)
 		return -1;
+	cgroup_enable_rest(w->dir);
 
 	bool made = mkdirat(w->dir, component, 0755) == 0;
 	if (!made && errno != EEXIST)
@@ -117,7 +118,7 @@ static int step(struct walk *w, const char *name, size_t len, struct err *err)
 }
 
 /* A cgroup that was there before us must be fit for use (D-16, R-LIFE-26); one that we made can
- * still be frozen or invalid by what is above it. */
+ * still be frozen or invalid by what is above it. The first two refusals begin with runc's words. */
 static int check_target(const struct walk *w, struct err *err)
 {
 	char events[256];
@@ -128,12 +129,15 @@ static int check_target(const struct walk *w, struct err *err)
 		return err_sys(err, "read 'cgroup.events' of cgroup '%s'", w->path);
 	if (cgroup_event_in(events, "populated"))
 		return err_set(err, ERR_STATE,
-			       "cgroup '%s' is in use: there are processes in it or below it",
+			       "container's cgroup is not empty: there are processes in '%s' or "
+			       "below it",
 			       w->path);
 	if (cgroup_event_in(events, "frozen"))
 		return err_set(err, ERR_STATE,
-			       "cgroup '%s' is frozen%s; thaw it by writing 0 to cgroup.freeze",
-			       w->path, made ? ", because one above it is" : "");
+			       "container's cgroup unexpectedly frozen%s; thaw %s'%s' by writing 0 "
+			       "to cgroup.freeze",
+			       made ? ", because one above it is" : "", made ? "what is above " : "",
+			       w->path);
 
 	if (file_read_small_at(w->dir, "cgroup.type", text, sizeof(text)) < 0)
 		return err_sys(err, "read 'cgroup.type' of cgroup '%s'", w->path);
@@ -224,8 +228,9 @@ static int make(const struct cgroup_hierarchy *h, const struct cgroup_plan *p, c
 }
 
 /* The default name beside the caller's own cgroup: where a user's session may make cgroups. False:
- * there is no such place, or it is the root, which was tried. */
-static bool sibling_path(const struct cgroup_plan *p, char buf[PATH_MAX])
+ * there is no such place, or it is the root, which was tried. Its large buffers are no burden for
+ * those who need none of it. */
+static __attribute__((noinline)) bool sibling_path(const struct cgroup_plan *p, char buf[PATH_MAX])
 {
 	char text[PATH_MAX + 1024];
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "kernel/cgroup-internal.h"
 
@@ -172,6 +173,32 @@ static int enable_one(const char *name, int dirfd, const char *where, bool is_ro
 
 	errno = reason.sys;
 	return fail_enable(name, where, err);
+}
+
+void cgroup_enable_rest(int dirfd)
+{
+	char available[CONTROLLERS_MAX];
+	char enabled[CONTROLLERS_MAX];
+	char word[64];
+	struct err err = ERR_INIT;
+
+	if (file_read_small_at(dirfd, "cgroup.controllers", available, sizeof(available)) <= 1 ||
+	    file_read_small_at(dirfd, "cgroup.subtree_control", enabled, sizeof(enabled)) < 0)
+		return;
+
+	bool asked = false;
+	char *rest = available;
+	for (char *name; (name = strsep(&rest, " \n"));) {
+		if (!*name || has_word(enabled, name))
+			continue;
+		if (!asked && has_processes(dirfd))
+			return;
+		asked = true;
+		if (snprintf(word, sizeof(word), "+%s", name) < (int)sizeof(word) &&
+		    file_write_at(dirfd, "cgroup.subtree_control", word, &err) < 0)
+			log_debug("the %s controller is not passed on, continuing: %s", name,
+				  err.msg);
+	}
 }
 
 int cgroup_enable(const struct cgroup_plan *p, int dirfd, const char *where, bool is_root,

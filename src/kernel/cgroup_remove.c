@@ -231,6 +231,9 @@ static void remove_parents(const struct cgroup_hierarchy *h, const struct cgroup
 /* Returns 1 when it is removed, 0 when something is in the way that may go, -1. */
 static int try_remove(const struct remove *r, struct err *err)
 {
+	/* Few containers make cgroups below their own, so it is tried without a look. */
+	if (remove_self(r->h, r->cg) == 0)
+		return 1;
 	if ((remove_subs(r->cg->fd) < 0 && !cgroup_is_gone(errno)) ||
 	    remove_self(r->h, r->cg) < 0) {
 		if (errno == EBUSY || errno == ENOTEMPTY)

@@ -125,16 +125,23 @@ static int keep_limit(const struct oci_config *c, const struct cgroup_now *now,
 	return 0;
 }
 
-/* C-MEM-09 */
+/* C-MEM-09; with runc's words, and in its order. */
 static int check_usage(const struct oci_config *c, const struct cgroup_now *now,
 		       const struct oci_memory *m, struct err *err)
 {
+	const uint64_t both = now->memory_current + now->swap_current;
+
 	if (!m->check_before_update.v || m->limit.v <= 0)
 		return 0;
+	if (m->swap.v > 0 && (uint64_t)m->swap.v < both)
+		return config_fail(c, m->swap.at, err,
+				   "memory.swap: rejecting memory+swap limit: the container uses "
+				   "%" PRIu64 " bytes of both now (memory.checkBeforeUpdate)",
+				   both);
 	if ((uint64_t)m->limit.v < now->memory_current)
 		return config_fail(c, m->limit.at, err,
-				   "memory.limit: the container uses %" PRIu64
-				   " bytes now (memory.checkBeforeUpdate)",
+				   "memory.limit: rejecting memory limit: the container uses "
+				   "%" PRIu64 " bytes now (memory.checkBeforeUpdate)",
 				   now->memory_current);
 	if (m->swap.v > 0 && (uint64_t)(m->swap.v - m->limit.v) < now->swap_current)
 		return config_fail(c, m->swap.at, err,

@@ -78,7 +78,7 @@ static int copy_file(struct copy *cp, int fromdir, int todir, const char *name, 
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_SYSTEM, "'%s' has changed while it was copied", name);
 
-	AUTO_FD to =
+	AUTO_FD_NOW to =
 		openat(todir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
 		return err_sys(err, "make '%s'", name);

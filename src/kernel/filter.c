@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "filter-internal.h"
 #include "oci/names.h"
 
@@ -24,15 +25,14 @@ static long call_seccomp(unsigned operation, uint32_t flags, const void *arg)
 	return syscall(SYS_seccomp, operation, flags, arg);
 }
 
-/* A flag that the kernel knows gets as far as the missing program (EFAULT), others do not (EINVAL).
- */
-static bool kernel_knows_flag(uint32_t flag)
+/* Flags that the kernel knows get as far as the missing program (EFAULT), others do not (EINVAL). */
+static bool kernel_knows(uint32_t flags)
 {
 	/* This one only together with a listener. */
-	if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
-		flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	if (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 
-	return call_seccomp(SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
+	return call_seccomp(SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT;
 }
 
 /* C-SEC-11, C-SEC-30: before any side effect, with the place in config.json. */
@@ -40,20 +40,28 @@ static int check_flags(const struct oci_config *c, uint32_t flags, bool notifies
 {
 	const uint32_t at = c->linux_.seccomp.at;
 
-	if (!kernel_knows_flag(0))
+	/* Nearly always one question is enough. */
+	if (kernel_knows(flags | (notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0)))
+		return 0;
+	if (!kernel_knows(0))
 		return config_fail(c, at, err,
 				   "linux.seccomp: the running kernel has no seccomp filters "
 				   "(CONFIG_SECCOMP_FILTER)");
-	if (notifies && !kernel_knows_flag(SECCOMP_FILTER_FLAG_NEW_LISTENER))
+	if (notifies && !kernel_knows(SECCOMP_FILTER_FLAG_NEW_LISTENER))
 		return config_fail(c, at, err, "linux.seccomp: SCMP_ACT_NOTIFY needs kernel 5.0");
 	for (const struct name_value *f = oci_seccomp_flags; f->name; f++) {
-		if (flags & f->value && !kernel_knows_flag((uint32_t)f->value))
+		if (flags & f->value && !kernel_knows((uint32_t)f->value))
 			return config_fail(
 				c, at, err,
 				"linux.seccomp.flags: the running kernel does not know %s",
 				f->name);
 	}
 	return 0;
+}
+
+static uint32_t listener_flag(const struct filter *f)
+{
+	return f->notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
 }
 
 int filter_compile(const struct oci_config *c, struct arena *a, struct filter *ret, struct err *err)
@@ -82,6 +90,7 @@ int filter_compile(const struct oci_config *c, struct arena *a, struct filter *r
 	if (check_flags(c, f.flags, f.notifies, err) < 0)
 		return -1;
 	f.flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
+	log_debug("seccomp filter flags: %u", f.flags | listener_flag(&f));
 	*ret = f;
 	return 0;
 }
@@ -113,8 +122,6 @@ static int read_mode_back(const struct filter *f, struct err *err)
 
 int filter_load(const struct filter *f, int *ret_listener, struct err *err)
 {
-	const uint32_t listen = f->notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
-
 	*ret_listener = -1;
 	if (!f->insns)
 		return 0;
@@ -124,7 +131,7 @@ int filter_load(const struct filter *f, int *ret_listener, struct err *err)
 		.len = (unsigned short)f->n_insns,
 		.filter = (struct sock_filter *)(uintptr_t)f->insns,
 	};
-	long rc = call_seccomp(SECCOMP_SET_MODE_FILTER, f->flags | listen, &program);
+	long rc = call_seccomp(SECCOMP_SET_MODE_FILTER, f->flags | listener_flag(f), &program);
 	if (rc < 0)
 		return err_sys(err, "load the seccomp filter");
 	if (f->notifies)
@@ -150,7 +157,7 @@ const char *const *filter_supported_flags(void)
 	size_t n = 0;
 
 	for (const struct name_value *f = oci_seccomp_flags; f->name; f++) {
-		if (n + 1 < ARRAY_LEN(names) && kernel_knows_flag((uint32_t)f->value))
+		if (n + 1 < ARRAY_LEN(names) && kernel_knows((uint32_t)f->value))
 			names[n++] = f->name;
 	}
 	names[n] = NULL;

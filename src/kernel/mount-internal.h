@@ -45,5 +45,14 @@ int mount_make_fs(const struct oci_config *c, const struct mount_plan *p,
 		  const struct mount_context *ctx, int targetfd, const struct stat *target,
 		  int *ret_fd, struct err *err) MUST_CHECK;
 
+/* Makes the new file system of P at once, attached, if nothing speaks against it and the kernel
+ * does not refuse (mount_direct.c). */
+bool mount_directly(const struct oci_config *c, const struct mount_plan *p, int targetfd,
+		    const struct stat *target) MUST_CHECK;
+
+/* A tmpfs looks like the directory that it covers, not world-writable as the kernel would make it
+ * (C-MOUNT-27), unless the config says otherwise. */
+bool mount_takes_mode_of_target(const struct mount_plan *p);
+
 /* Changes options of the file system that FD is on: remount with options of the superblock. */
 int mount_reconfigure(const struct mount_plan *p, int fd, struct err *err) MUST_CHECK;

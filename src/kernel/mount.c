@@ -60,14 +60,18 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 	bool direct = is_proc_or_sysfs(m) || strcmp(p->target, "/proc") == 0;
 	uint64_t resolve = direct ? RESOLVE_NO_SYMLINKS : 0;
 	enum path_kind kind = p->is_bind && !p->source_is_dir ? PATH_FILE : PATH_DIR;
-	int rc = path_open_in(rootfd, p->target, O_PATH, resolve, &t->fd, err);
+	int rc = m->options.remount ?
+			 path_open_in(rootfd, p->target, O_PATH, resolve, &t->fd, err) :
+			 path_make_in(rootfd, p->target, kind, 0755, resolve, &t->fd, err);
 
-	if (rc < 0 && errno == ENOENT && !m->options.remount) {
-		t->made = true;
-		rc = path_make_in(rootfd, p->target, kind, 0755, resolve, &t->fd, err);
-	}
+	if (rc < 0 && direct && err->sys == ELOOP)
+		return err_set(err, ERR_CONFIG,
+			       "there is a symbolic link on the way to '%s': filesystem \"%s\" must "
+			       "be mounted on ordinary directory",
+			       p->target, m->type ? m->type : "proc");
 	if (rc < 0)
 		return -1;
+	t->made = rc == 1;
 	if (fstat(t->fd, &t->st) < 0)
 		return err_sys(err, "look at the destination");
 
@@ -190,6 +194,8 @@ static int apply_fs(const struct oci_config *c, const struct mount_plan *p,
 	/* A directory of ours says nothing about the mode of what covers it (C-MOUNT-27). */
 	if (t.made)
 		t.st.st_mode = S_IFDIR | TMPFS_MODE;
+	if (mount_directly(c, p, t.fd, &t.st))
+		return 0;
 	if (mount_make_fs(c, p, ctx, t.fd, &t.st, &mount, err) < 0 || attach(mount, t.fd, err) < 0)
 		return -1;
 	if (p->finish_read_only)

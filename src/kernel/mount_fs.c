@@ -187,14 +187,17 @@ static bool is_type(const struct mount_plan *p, const char *type)
 	return strcmp(p->config->type, type) == 0;
 }
 
-/* A tmpfs looks like the directory that it covers, not world-writable as the kernel would make it
- * (C-MOUNT-27). */
+bool mount_takes_mode_of_target(const struct mount_plan *p)
+{
+	return is_type(p, "tmpfs") && !has_data(p, "mode");
+}
+
 static int set_tmpfs_mode(const struct mount_plan *p, int fsfd, const struct stat *target,
 			  struct err *err)
 {
 	char mode[8];
 
-	if (!is_type(p, "tmpfs") || has_data(p, "mode"))
+	if (!mount_takes_mode_of_target(p))
 		return 0;
 	(void)snprintf(mode, sizeof(mode), "%o", (unsigned)(target->st_mode & 07777));
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -118,6 +119,30 @@ int procfs_read(int procfd, const char *name, char *buf, size_t size, struct err
 	}
 
 	return err_set(err, ERR_SYSTEM, "read '/proc/%s': longer than %zu bytes", name, size - 1);
+}
+
+/* A line "KEY:" and 16 hexadecimal digits. */
+static int read_mask(const char *status, const char *key, uint64_t *ret, struct err *err)
+{
+	const char *line = strstr(status, key);
+
+	if (!line || sscanf(line + strlen(key), ":\t%" SCNx64, ret) != 1)
+		return err_set(err, ERR_SYSTEM, "/proc/self/status has no line '%s'", key);
+
+	return 0;
+}
+
+int procfs_self(int procfd, struct procfs_self *ret, struct err *err)
+{
+	char status[4096];
+
+	if (procfs_read(procfd, "self/status", status, sizeof(status), err) < 0 ||
+	    read_mask(status, "SigIgn", &ret->ignored, err) < 0 ||
+	    read_mask(status, "CapPrm", &ret->permitted, err) < 0 ||
+	    read_mask(status, "CapBnd", &ret->bounding, err) < 0)
+		return -1;
+
+	return 0;
 }
 
 bool procfs_is_initial_root(int procfd)

@@ -10,6 +10,8 @@
 #include "base/attr.h"
 #include "base/err.h"
 
+#define RDT_SCHEMATA_MAX ((size_t)1 << 20) /* bytes: thousands of domains */
+
 /* Every domain of WANTED ("L3:0=ff;1=f\nMB:0=20\n") has that value in TEXT, the content of a
  * schemata file. Values may be spelt differently. The kernel rounds memory bandwidth up to a
  * multiple of STEP. A difference is described in *err. */

@@ -332,3 +332,39 @@ int rdt_remove(int root, const struct rdt_group *g, bool unfinished, struct err 
 		rc = remove_dir(root, g->clos, g->clos_inode, g->keep, err);
 	return rc;
 }
+
+int rdt_restore(int root, const struct rdt_group *g, const char *old, struct err *err)
+{
+	AUTO_FD dir = -1;
+
+	if (open_class(root, g->clos, &dir) < 0)
+		return err_sys(err, "open class of service '%s' of resctrl", g->clos);
+	return file_write_at(dir, "schemata", old, err);
+}
+
+int rdt_update(int root, const struct rdt_group *g, const char *wanted, struct arena *a,
+	       char **ret_old, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	AUTO_FD dir = -1;
+	size_t len;
+
+	if (!g->clos)
+		return err_set(err, ERR_STATE,
+			       "the container was created without linux.intelRdt, so it has no class "
+			       "of service whose schemata could change");
+	if (!*g->clos)
+		return err_set(err, ERR_STATE,
+			       "the container is in the root's class of service, which is the whole "
+			       "host's: its schemata are not changed");
+	if (open_class(root, g->clos, &dir) < 0)
+		return err_sys(err, "open class of service '%s' of resctrl", g->clos);
+	if (file_read_at(dir, "schemata", RDT_SCHEMATA_MAX, a, ret_old, &len, err) < 0)
+		return -1;
+	if (rdt_write_schemata(root, dir, wanted, err) == 0)
+		return 0;
+	if (file_write_at(dir, "schemata", *ret_old, &ignored) < 0)
+		return err_wrap(err, "the former schemata could not be restored (%.200s)",
+				ignored.msg);
+	return err_wrap(err, "class of service '%s' (its former schemata are in force)", g->clos);
+}

@@ -10,8 +10,6 @@
 #include "base/str.h"
 #include "kernel/rdt-internal.h"
 
-#define SCHEMATA_MAX ((size_t)1 << 20) /* thousands of domains */
-
 /* A part of a text, without blanks around it. */
 struct span {
 	const char *s;
@@ -173,7 +171,7 @@ int rdt_check_schemata(int root, int dir, const char *wanted, struct err *err)
 	char *text;
 	size_t len;
 
-	if (file_read_at(dir, "schemata", SCHEMATA_MAX, &a, &text, &len, err) < 0)
+	if (file_read_at(dir, "schemata", RDT_SCHEMATA_MAX, &a, &text, &len, err) < 0)
 		return -1;
 	return rdt_compare(text, wanted, bandwidth_step(root), err);
 }

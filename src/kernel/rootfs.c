@@ -217,38 +217,47 @@ static int find_root(const struct rootfs_plan *p, int *ret_fd, struct err *err)
 	return 0;
 }
 
-static int attach_root(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
+/* The parent's copy. Where exactly it goes is no matter of safety in a namespace of our own. Behind a
+ * directory that the container's root user may not enter it goes onto "/", from where it becomes the
+ * root just the same. */
+static int attach_copy(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
 {
-	struct mount_attr attr = { .propagation = p->tree >= 0 ? MS_PRIVATE : MS_SLAVE };
+	const unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS;
+
+	if (sys_move_mount(p->tree, "", AT_FDCWD, p->path, flags) < 0 &&
+	    (errno != EACCES || sys_move_mount(p->tree, "", AT_FDCWD, "/", flags) < 0))
+		return err_sys(err, "attach the root at '%s'", p->path);
+
+	/* The descriptor of the tree is one of the mount, which now is attached. */
+	r->fd = p->tree;
+	r->fd_lent = true;
+	return 0;
+}
+
+/* Without the parent's rights: a copy of what is found here, which must be what the parent saw. */
+static int attach_own(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
+{
 	AUTO_FD target = -1;
 	AUTO_FD tree = -1;
 
-	if (sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr) < 0)
-		return err_sys(err, "detach the mount namespace from the host's");
-
-	/* Behind a directory that the container's root user may not enter, the tree goes onto "/",
-	 * from where it becomes the root just the same. */
-	if (find_root(p, &target, err) < 0) {
-		if (err->sys != EACCES || p->tree < 0)
-			return -1;
-		target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (target < 0)
-			return err_sys(err, "open '/'");
-	}
-	if (p->tree < 0 && copy_root(p, target, &tree, err) < 0)
+	if (find_root(p, &target, err) < 0 || copy_root(p, target, &tree, err) < 0)
 		return -1;
-	if (p->tree >= 0) {
-		tree = fcntl(p->tree, F_DUPFD_CLOEXEC, 3);
-		if (tree < 0)
-			return err_sys(err, "keep a descriptor of the root");
-	}
 	if (sys_move_mount(tree, "", target, "",
 			   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return err_sys(err, "attach the root at '%s'", p->path);
 
-	/* The descriptor of the tree is one of the mount, which now is attached. */
 	r->fd = fd_take(&tree);
 	return 0;
+}
+
+static int attach_root(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
+{
+	struct mount_attr attr = { .propagation = p->tree >= 0 ? MS_PRIVATE : MS_SLAVE };
+
+	if (sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr) < 0)
+		return err_sys(err, "detach the mount namespace from the host's");
+
+	return p->tree >= 0 ? attach_copy(p, r, err) : attach_own(p, r, err);
 }
 
 int rootfs_attach(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
@@ -265,6 +274,8 @@ int rootfs_attach(const struct rootfs_plan *p, struct rootfs *r, struct err *err
 
 int rootfs_mounts(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
 {
+	AUTO_FD_BATCH batch = fd_batch_begin();
+
 	for (size_t i = 0; i < p->n_mounts; i++) {
 		const struct mount_plan *m = &p->mounts[i];
 
@@ -357,6 +368,7 @@ int rootfs_console(struct rootfs *r, int slave, struct err *err)
 
 void rootfs_done(struct rootfs *r)
 {
-	fd_close(&r->fd);
+	if (!r->fd_lent)
+		fd_close(&r->fd);
 	fd_close(&r->dev);
 }

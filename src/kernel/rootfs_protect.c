@@ -255,6 +255,16 @@ static int mask_directory(struct protect *p, int target, struct err *err)
 	return attach(tree, target, err);
 }
 
+/* Its cover is there already: the same path again, or a link that leads to it. */
+static bool is_masked(const struct protect *p, const struct stat *st)
+{
+	int cover = S_ISDIR(st->st_mode) ? p->empty : p->null;
+	struct stat ours;
+
+	return cover >= 0 && fstat(cover, &ours) == 0 && st->st_dev == ours.st_dev &&
+	       st->st_ino == ours.st_ino;
+}
+
 static int mask(struct protect *p, const char *path, struct err *err)
 {
 	AUTO_FD target = -1;
@@ -265,6 +275,8 @@ static int mask(struct protect *p, const char *path, struct err *err)
 		return rc < 0 ? -1 : 0;
 	if (is_root(p, &st))
 		return err_set(err, ERR_CONFIG, "the container's root cannot be masked");
+	if (is_masked(p, &st))
+		return 0;
 
 	return S_ISDIR(st.st_mode) ? mask_directory(p, target, err) : mask_file(p, target, err);
 }
@@ -311,6 +323,7 @@ static int finish_root(const struct rootfs_plan *p, const struct rootfs *r, stru
 
 int rootfs_protect(const struct rootfs_plan *p, struct rootfs *r, struct err *err)
 {
+	AUTO_FD_BATCH batch = fd_batch_begin();
 	AUTO_PROTECT protect = {
 		.plan = p, .root = r, .null = -1, .empty = -1, .place = { -1, -1 }
 	};

@@ -199,6 +199,82 @@ def system_calls(runtime, bundle):
                if "resumed>" not in line and "---" not in line and "+++" not in line)
 
 
+# --- many containers ------------------------------------------------------------------------------
+
+CROWDS = [1, 100, 500]
+CROWD_VERBS = ["list", "state", "stats", "pause", "resume", "delete", "delete -f"]
+CROWD_ROUNDS = 9
+
+
+def stats_command(runtime):
+    """Its one reading of what a container uses; crun has none."""
+    return {"crun": None}.get(runtime.name, ["events", "--stats"])
+
+
+def crowd_round(runtime, bundle, i):
+    """Costs of the verbs, of one container among the others, which ends with it."""
+    name = f"one{i}"
+    measured(runtime.command("create", "-b", bundle, name))
+    measured(runtime.command("start", name))
+    costs = {"list": measured(runtime.command("list")),
+             "state": measured(runtime.command("state", name))}
+    stats = stats_command(runtime)
+    if stats:
+        costs["stats"] = measured(runtime.command(*stats, name))
+    costs["pause"] = measured(runtime.command("pause", name))
+    costs["resume"] = measured(runtime.command("resume", name))
+    if i % 2:
+        costs["delete -f"] = measured(runtime.command("delete", "-f", name))
+        return costs
+    pid = runtime.pid(name)
+    measured(runtime.command("kill", name, "KILL"))
+    while os.path.exists(f"/proc/{pid}"):
+        time.sleep(0.001)
+    costs["delete"] = measured(runtime.command("delete", name))
+    return costs
+
+
+def crowds(runtimes, config):
+    """{(runtime, verb, crowd): [Cost]}: each runtime with its crowd of created containers."""
+    bundle = make_bundle("crowd", config, ["/bin/sleep", "1000"], "sleep")
+    text = json.loads((bundle / "config.json").read_text())
+    found = {}
+    for runtime in runtimes:
+        there = 0
+        for crowd in CROWDS:
+            for there in range(there, crowd):
+                text["linux"]["cgroupsPath"] = f"/crowd-{runtime.name}-{there}"
+                (bundle / "config.json").write_text(json.dumps(text))
+                measured(runtime.command("create", "-b", bundle, f"crowd{there}"))
+            there = crowd
+            text["linux"]["cgroupsPath"] = f"/crowd-{runtime.name}-one"
+            (bundle / "config.json").write_text(json.dumps(text))
+            for i in range(2 * CROWD_ROUNDS):
+                for verb, cost in crowd_round(runtime, bundle, i).items():
+                    found.setdefault((runtime.name, verb, crowd), []).append(cost)
+        for i in range(there):
+            measured(runtime.command("delete", "-f", f"crowd{i}"))
+    return found
+
+
+def print_crowds(found, names):
+    print("\nAmong 1, 100 and 500 containers: wall time, ms, median; then cruntime as a fraction "
+          "of the other at 500")
+    print(f"  {'':10}" + "".join(f"{n:>24}" for n in names)
+          + "".join(f"{'/' + n:>8}" for n in names[1:]))
+    for verb in CROWD_VERBS:
+        cells, ratios = "", ""
+        for name in names:
+            costs = [found.get((name, verb, crowd)) for crowd in CROWDS]
+            text = " ".join(f"{median(c, 'wall') / 1e6:7.2f}" if c else f"{'-':>7}" for c in costs)
+            cells += f"{text:>24}"
+            if name != names[0]:
+                mine = found[(names[0], verb, CROWDS[-1])]
+                ratios += f"{median(mine, 'wall') / median(costs[-1], 'wall'):8.2f}" \
+                    if costs[-1] else f"{'-':>8}"
+        print(f"  {verb:10}{cells}{ratios}")
+
+
 def median(costs, field):
     return statistics.median(getattr(c, field) for c in costs)
 
@@ -288,6 +364,8 @@ def main():
         for field in ("wall", "cpu"):
             print_times(found, names, title, field)
         print_counts(found, names, title, {r.name: system_calls(r, once) for r in there})
+    crowded = [r for r in runtimes if isinstance(r, Runtime)]
+    print_crowds(crowds(crowded, minimal_config()), [r.name for r in crowded])
 
 
 if __name__ == "__main__":

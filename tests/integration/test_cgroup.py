@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -319,6 +320,30 @@ def test_program_within_its_limit_is_not_killed(bundle):
     assert bundle.run_probe("eat 10").eaten == 10
 
 
+@pytest.fixture
+def swap():
+    """Swap space on the guest's own disk."""
+    disk = pathlib.Path("/dev/ubda")
+    if not disk.is_block_device():
+        pytest.skip("no disk of our own for swap")
+    subprocess.run(["mkswap", str(disk)], check=True, capture_output=True)
+    done = subprocess.run(["swapon", str(disk)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no swap here: {done.stderr.strip()}")
+    yield
+    subprocess.run(["swapoff", str(disk)], check=True, capture_output=True)
+
+
+@requires("memory")
+def test_swap_limit_has_an_effect(bundle, swap):
+    """C-MEM-02: what does not fit into the memory fits into the swap, up to its limit"""
+    bundle.resources["memory"] = {"limit": 24 << 20, "swap": 64 << 20}
+    assert bundle.run_probe("eat 40").eaten == 40
+    bundle.resources["memory"] = {"limit": 24 << 20, "swap": 32 << 20}
+    bundle.probe("eat 40")
+    assert bundle.run().code == 137
+
+
 @requires("memory")
 def test_small_memory_limit_is_enough_to_start(bundle):
     """performance: the set-up phase is not charged to the container."""
@@ -408,6 +433,32 @@ def test_quota_throttles(bundle):
     assert throttled < free / 2
 
 
+@requires("cpu")
+def test_heavier_container_gets_more_of_a_processor(bundle):
+    """C-CPU-02: two that want all of it, on one processor"""
+    bundle.shell("taskset 1 sh -c 'while :; do :; done' 2>/dev/null || "
+                 "while :; do :; done")
+    usage = {}
+    for name, shares in (("light", 64), ("heavy", 8192)):
+        bundle.resources["cpu"] = {"shares": shares}
+        bundle.linux["cgroupsPath"] = f"/{bundle.id}-{name}"
+        bundle.create(id=f"{bundle.id}-{name}")
+
+    def used(name):
+        text = (CGROUP / f"{bundle.id}-{name}/cpu.stat").read_text()
+        return int(re.search(r"usage_usec (\d+)", text)[1])
+
+    for name in ("light", "heavy"):
+        bundle.start(id=f"{bundle.id}-{name}")
+    wait_until(lambda: used("light") > 0 and used("heavy") > 0, "both to run")
+    before = {name: used(name) for name in ("light", "heavy")}
+    wait_until(lambda: used("heavy") - before["heavy"] > 1_000_000, "a second of processor time")
+    usage = {name: used(name) - before[name] for name in ("light", "heavy")}
+    assert usage["heavy"] > 3 * usage["light"], usage
+    for name in ("light", "heavy"):
+        bundle.delete("--force", id=f"{bundle.id}-{name}")
+
+
 @requires("cpuset")
 def test_cpuset(bundle, limits):
     """C-CPU-11."""
@@ -470,6 +521,15 @@ def test_controllers_are_enabled_on_the_way(tidy, bundle):
     assert (CGROUP / "tests/way/down/pids.max").read_text().strip() == "9"
     bundle.delete("--force")
     wait_until(lambda: not (CGROUP / "tests/way/down").exists(), "removal")
+
+
+@requires("pids", "memory")
+def test_controllers_are_there_without_limits(tidy, bundle):
+    """C-CGP-06: for statistics, a later update, and a systemd or an engine in the container."""
+    bundle.linux["cgroupsPath"] = "/tests/no/limits"
+    bundle.linux["resources"] = {}
+    assert {"pids", "memory"} <= set(bundle.run_probe(
+        "read /sys/fs/cgroup/cgroup.controllers").text.split())
 
 
 @requires("pids")

@@ -3,9 +3,11 @@
 
 import json
 import os
+import pathlib
 import re
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -533,12 +535,37 @@ def test_ps_shows_the_processes_of_the_container(bundle):
     assert "ps failed" in one_line(bundle.command("ps", bundle.id, "--nonsense"))
 
 
+def test_ps_long_is_a_table_of_our_own(bundle):
+    """Also on a host without ps. Lines of 'pid inside', state and command are compared with /proc."""
+    bundle.shell("sh -c 'while :; do :; done' a\033b & sleep 1000 & wait")
+    bundle.create_and_start()
+    harness.wait_until(lambda: len(bundle.command("ps", "-f", "json", bundle.id).json) == 3,
+                       "three processes")
+    time.sleep(0.3)
+    result = bundle.command("ps", "--format", "long", bundle.id, env={"PATH": "/nowhere"})
+    rows = [row.split(None, 8) for row in result.out.splitlines()]
+    assert rows[0] == ["PID", "PPID", "UID", "S", "RSS", "%CPU", "TIME", "NSPID", "COMMAND"]
+    by_inner = {int(row[7]): row for row in rows[1:]}
+    first = by_inner[1]
+    assert len(rows) == 4 and int(first[0]) == bundle.state().pid
+    loop = next(row for row in rows[1:] if row[8].startswith("sh -c while"))
+    assert loop[1] == first[0] and loop[3] == "R" and float(loop[5]) > 5
+    assert "a?b" in loop[8] and "\033" not in result.out
+    sleep = next(row for row in rows[1:] if row[8] == "sleep 1000")
+    assert sleep[3] == "S" and float(sleep[5]) < 5 and sleep[2] == "0"
+    status = pathlib.Path(f"/proc/{sleep[0]}/status").read_text()
+    assert f"VmRSS:\t{sleep[4]:>8} kB" in status
+    assert re.search(rf"NSpid:.*\t{sleep[7]}\n", status)
+    assert "an option of ps" in one_line(bundle.command("ps", "-f", "long", bundle.id, "-ef"))
+
+
 def test_ps_of_a_stopped_container_is_the_header(bundle):
     bundle.shell("true")
     bundle.create_and_start()
     bundle.wait_stopped()
     assert bundle.command("ps", "-f", "json", bundle.id).out == "[]\n"
     assert len(bundle.command("ps", bundle.id).out.splitlines()) == 1
+    assert len(bundle.command("ps", "-f", "long", bundle.id).out.splitlines()) == 1
 
 
 # --- installing -----------------------------------------------------------------------------------

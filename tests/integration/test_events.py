@@ -8,6 +8,7 @@ import pathlib
 import pty
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -30,6 +31,9 @@ class Watcher:
     def __init__(self, bundle, *words):
         self.file = bundle.dir / "watched"
         self.errors = bundle.dir / "watched.err"
+        cgroup = cgroup_of(bundle.state().pid)
+        self.watched = [f"/{name}" for name in ("cgroup.events", "memory.events")
+                        if (cgroup / name).exists()]
         with open(self.file, "wb") as out, open(self.errors, "wb") as err:
             self.process = bundle.popen(*words, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
 
@@ -44,6 +48,16 @@ class Watcher:
     def wait_lines(self, n):
         wait_until(lambda: self.text.count("\n") >= n, f"{n} lines of output")
 
+    def waits(self):
+        """It sleeps, and has not been awake for a while: so it does in poll and nowhere else."""
+        def look():
+            # state, and the number of times that it gave the processor away
+            text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+            return re.findall(r"^(?:State|voluntary_ctxt_switches):\t(\w+)", text, re.M)
+        before = look()
+        time.sleep(0.2)
+        return before[0] == "S" and look() == before
+
     def wait_watching(self):
         """Until its descriptors are those of the loop."""
         def has_all():
@@ -55,8 +69,7 @@ class Watcher:
                 except OSError:
                     pass
             return any("timerfd" in t for t in targets) and \
-                any(t.endswith("/cgroup.events") for t in targets) and \
-                pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().split(") ")[1][0] == "S"
+                all(any(t.endswith(f) for t in targets) for f in self.watched) and self.waits()
         wait_until(has_all, "events to watch")
 
     def ended(self):
@@ -165,6 +178,53 @@ def test_end_of_the_container_ends_events_before_the_interval(bundle):
     bundle.kill("KILL")
     watcher.ended()
     assert watcher.text == ""
+
+
+def has_pressure():
+    try:
+        return bool(pathlib.Path("/proc/pressure/cpu").read_text())
+    except OSError:
+        return False
+
+
+pressure = pytest.mark.skipif(not has_pressure(), reason="the kernel does not measure pressure")
+
+
+@pressure
+def test_pressure_is_told(bundle):
+    """More that want a processor than there are: some wait, and only they are told of. The window
+    is one that a caller without CAP_SYS_RESOURCE may have too."""
+    busy = "while :; do :; done"
+    bundle.shell(" & ".join([f"sh -c '{busy}'"] * (2 * os.cpu_count() + 1)))
+    bundle.create_and_start()
+    watcher = Watcher(bundle, "events", "--interval", "5h", "--pressure", "cpu:some:1ms/2s",
+                      "--pressure", "io:full:10s/10s", bundle.id)
+    watcher.wait_lines(2)
+    line = f'{{"type":"pressure","id":"{bundle.id}","data":{{"resource":"cpu","kind":"some",' \
+           f'"stall":1000000,"window":2000000000}}}}'
+    assert set(watcher.text.splitlines()) == {line}
+    bundle.kill("KILL")
+    watcher.ended()
+
+
+@pressure
+def test_no_pressure_is_no_event(bundle):
+    bundle.hold()
+    watcher = Watcher(bundle, "events", "--interval", "5h", "--pressure", "cpu:full:2s/2s",
+                      bundle.id)
+    watcher.wait_watching()
+    bundle.delete("--force")
+    watcher.ended()
+    assert watcher.text == ""
+
+
+@pytest.mark.parametrize("trigger", [
+    "cpu", "cpu:some", "cpu:some:1ms", "disk:some:1ms/1s", "cpu:any:1ms/1s", "cpu:some:1/1s",
+    "cpu:some:1ms/1s/2", "cpu:some:-1ms/1s", "cpu:some:1ns/1s", "memory:some:0/1s",
+    "memory:some:2s/1s", "io:full:1ms/499ms", "io:full:1ms/11s", "x" * 100])
+def test_bad_trigger_is_refused(bundle, trigger):
+    line = bundle.one_line(bundle.command("events", "--pressure", trigger, bundle.id))
+    assert "--pressure: " in line and trigger in line, line
 
 
 def test_delete_ends_events(bundle):

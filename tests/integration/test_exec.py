@@ -563,7 +563,7 @@ def test_process_file_that_is_no_file(running):
     ("/nonexist", 'exec: "/nonexist": no such file or directory'),
     ("/etc/passwd", 'exec: "/etc/passwd": permission denied'),
     ("/etc", 'exec: "/etc": is a directory'),
-    ("/garbage", 'exec: "/garbage": exec format error'),
+    ("/garbage", 'exec /garbage: exec format error'),
 ])
 def test_program_that_cannot_be_run(running, program, text):
     """engine-contracts 3, D-06: the texts that engines match; no pid file is left."""

@@ -50,7 +50,7 @@ def test_program_that_cannot_be_run_under_a_strict_filter(bundle, name):
     bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
         {"names": [name], "action": "SCMP_ACT_ERRNO"}]}
     bundle.hold()
-    assert bundle.refused_exec("/garbage").endswith('exec: "/garbage": exec format error')
+    assert bundle.refused_exec("/garbage").endswith('exec /garbage: exec format error')
 
 
 # --- labels ---------------------------------------------------------------------------------------

@@ -26,6 +26,16 @@ def test_masked_directory_is_an_empty_directory(bundle):
     assert write.errno == "EROFS"
 
 
+def test_path_that_is_masked_twice_has_one_cover(bundle):
+    """C-MASK-01: engines and users both list it, or a link of the image leads to it."""
+    (bundle.rootfs / "link").symlink_to("/etc")
+    (bundle.rootfs / "file").write_text("secret")
+    bundle.linux["maskedPaths"] = ["/etc", "/file", "/etc/", "/link", "//file", "/etc"]
+    seen = bundle.run_probe("report")
+    assert sorted(m.target for m in seen.mounts if m.target in ("/etc", "/file")) == \
+        ["/etc", "/file"]
+
+
 def test_masked_paths_of_the_template(bundle):
     """S-03."""
     masked, proc = bundle.run_probe("read /proc/keys", "report")

@@ -138,7 +138,8 @@ def test_symlink_in_the_image_does_not_lead_outside(bundle, source, target):
 def test_proc_and_sys_behind_a_symlink_are_refused(bundle, name):
     """C-MOUNT-30, I-03, S-10 (CVE-2019-19921)."""
     (bundle.rootfs / name).symlink_to("etc")
-    assert f"/{name}" in bundle.refused()
+    line = bundle.refused()
+    assert f"'/{name}'" in line and "must be mounted on ordinary directory" in line
 
 
 # --- source and type ------------------------------------------------------------------------------
@@ -247,6 +248,16 @@ def test_option_that_is_too_long_for_the_kernel_is_refused(bundle):
     """C-MOUNT-44, I-12: never cut."""
     bundle.mount("/data", "tmpfs", "tmpfs", "size=" + "0" * 300 + "4k")
     bundle.refused_config("mounts[7]", "'size'", "255 bytes")
+
+
+def test_mount_becomes_read_only_after_a_target_was_made_in_it(bundle):
+    """C-MOUNT-18, C-MOUNT-29: what made the file does not keep it open for writing"""
+    file = bundle.dir / "file"
+    file.write_text("content")
+    bundle.mount("/data", "tmpfs", "tmpfs")
+    bundle.mount("/data/file", None, file, "bind")
+    bundle.mount("/data", None, "none", "bind", "remount", "ro")
+    assert "ro" in mount_at(bundle.run_probe(), "/data").options
 
 
 @pytest.mark.parametrize("fstype", ["ramfs", "tmpfs"])

@@ -149,6 +149,67 @@ def test_prepared_class_stays(bundle, resctrl):
     assert (resctrl / "gold/schemata").read_text() == "    L3:0=fffff\n    MB:0=100\n"
 
 
+def update(bundle, *options):
+    return bundle.command("update", *options, bundle.id, env=STAND_IN)
+
+
+def test_update_changes_the_schemata(bundle, resctrl):
+    """C-RDT-05, C-RDT-07: read back; the lines that are not named stay"""
+    bundle.linux["intelRdt"] = {"l3CacheSchema": "L3:0=ff", "memBwSchema": "MB:0=20"}
+    bundle.probe("sleep")
+    bundle.create(env=STAND_IN)
+    file = resctrl / bundle.id / "schemata"
+    assert update(bundle, "--l3-cache-schema", "L3:0=0f").code == 0
+    assert file.read_text() == "L3:0=0f\nMB:0=20\n"
+    result = update(bundle, "--l3-cache-schema", "L3:0=f0", "--mem-bw-schema", "MB:0=30")
+    assert result.code == 0 and file.read_text() == "L3:0=f0\nMB:0=30\n"
+    # The stand-in keeps every text; this one cannot be in force as a whole.
+    line = bundle.one_line(update(bundle, "--l3-cache-schema", "L3:0=f0;0=ff"))
+    assert "its former schemata are in force" in line, line
+    assert file.read_text() == "L3:0=f0\nMB:0=30\n"
+    bundle.start()
+    end(bundle)
+
+
+def test_update_of_a_limit_that_fails_restores_the_schemata(bundle, resctrl):
+    """C-RDT-05: all of an update, or nothing"""
+    bundle.linux["intelRdt"] = {"l3CacheSchema": "L3:0=ff"}
+    bundle.probe("sleep")
+    bundle.create(env=STAND_IN)
+    result = bundle.command("update", "--l3-cache-schema", "L3:0=0f", "--cpu-rt-period", "5",
+                            bundle.id, env=STAND_IN)
+    assert result.code == 1, result
+    assert (resctrl / bundle.id / "schemata").read_text() == "L3:0=ff\n"
+    bundle.start()
+    end(bundle)
+
+
+@pytest.mark.parametrize("rdt, text", [
+    (None, "was created without linux.intelRdt"),
+    ({"closID": "/"}, "is in the root's class of service"),
+])
+def test_update_of_no_class_of_its_own_is_refused(bundle, resctrl, rdt, text):
+    """C-RDT-02, C-RDT-04"""
+    if rdt:
+        bundle.linux["intelRdt"] = rdt
+    bundle.probe("sleep")
+    bundle.create(env=STAND_IN)
+    line = bundle.one_line(update(bundle, "--mem-bw-schema", "MB:0=30"))
+    assert text in line, line
+    assert (resctrl / "schemata").read_text() == "    L3:0=fffff\n    MB:0=100\n"
+    bundle.start()
+    end(bundle)
+
+
+@pytest.mark.parametrize("option, word", [
+    ("--l3-cache-schema", "MB:0=1"), ("--mem-bw-schema", "L3:0=1"), ("--l3-cache-schema", "L3"),
+    ("--mem-bw-schema", "MB:0=1\nL3:0=1")])
+def test_update_takes_one_line_of_the_right_kind(bundle, option, word):
+    """C-RDT-08, C-RDT-09"""
+    line = bundle.one_line(bundle.command("update", option, word, bundle.id))
+    assert f"option '{option}': expected one line" in line, line
+
+
 @pytest.mark.parametrize("clos", [None, "blue", "/", "gold"])
 def test_failed_create_leaves_nothing(bundle, resctrl, clos):
     """C-RDT-13, I-25"""

@@ -28,12 +28,12 @@ class Manager:
     def serve(self):
         while True:
             text, control, _, _ = self.sock.recvmsg(4096, socket.CMSG_SPACE(16))
+            self.messages.append(text.decode())  # first: the close below is what a barrier awaits
             for _, _, content in control:
                 fds = array.array("i")
                 fds.frombytes(content)
                 for fd in fds:
                     os.close(fd)
-            self.messages.append(text.decode())
 
     @property
     def lines(self):
@@ -133,7 +133,15 @@ def test_the_socket_inside(bundle, manager, userns):
     assert [e for e in seen.environ if e.startswith("NOTIFY")] == \
         ["NOTIFY_SOCKET=/run/notify/notify.sock"]
     assert list(listed.entries) == ["notify.sock"] and written.errno in ("EROFS", "EACCES")
+    wait_until(lambda: manager.lines, "the message")
     assert sent.errno is None and manager.lines[0] == "READY=1"
+
+
+def test_last_words_of_a_program_are_passed_on(bundle, manager):
+    """Several messages at once, and then the end."""
+    bundle.probe(*["notify 'STATUS=soon'"] * 20, READY)
+    bundle.run_ok(env=manager.environment)
+    wait_until(lambda: "READY=1" in manager.lines, "the message")
 
 
 def test_without_one_nothing_is_there(bundle):

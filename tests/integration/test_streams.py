@@ -593,7 +593,7 @@ def test_error_of_start_is_logged_by_start(with_log):
     with_log.create()
     assert logged(with_log) == []
     result = with_log.start(check=False)
-    assert 'exec: "/script": no such file or directory' in with_log.one_line(result)
+    assert 'exec /script: no such file or directory' in with_log.one_line(result)
     (entry,) = logged(with_log)
     assert entry["msg"] == result.err.rstrip("\n")
 
@@ -640,7 +640,7 @@ def test_file_without_format_fails_start(bundle):
     bundle.args("/text")
     bundle.create()
     line = bundle.one_line(bundle.start(check=False))
-    assert line.endswith('exec: "/text": exec format error')
+    assert line.endswith('exec /text: exec format error')
     assert bundle.status() == "stopped"
 
 

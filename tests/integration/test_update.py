@@ -150,8 +150,6 @@ def test_document_that_cannot_be_read(bundle, name, message):
     (["--kernel-memory-tcp", "1M"], "memory.kernelTCP: cgroup v2"),
     (["--cpuset-cpus", '0"'], "cpu.cpus: a list of CPUs"),
     (["--blkio-weight", "5"], "blockIO.weight: expected 10 to 1000"),
-    (["--l3-cache-schema", "L3:0=f"], "'--l3-cache-schema': not supported yet"),
-    (["--mem-bw-schema", "MB:0=20"], "'--mem-bw-schema': not supported yet"),
     (["--resources", "-", "--memory", "1G"], "'--memory': --resources has all limits"),
     (["--memory", "20M", "--memory-swap", "10M"], "memory.swap: is memory plus swap"),
     ([], "no limit is given"), (["--devices", "x"], "unknown option '--devices'"),
@@ -221,10 +219,11 @@ def test_limit_without_its_controller_is_refused_with_the_reason(bundle, resourc
 
 @requires("hugetlb")
 def test_first_limit_enables_its_controller(bundle, group):
-    """C-CGP-06, C-CGP-17: a container that was created without limits."""
+    """C-CGP-06, C-CGP-17: one that somebody has taken away since the container was created."""
     bundle.linux["cgroupsPath"] = f"/{bundle.id}-a/b"
     bundle.hold()
     path = cgroup_of(bundle.state().pid)
+    (path.parent / "cgroup.subtree_control").write_text("-hugetlb")
     assert not (path / "hugetlb.2MB.max").exists()
     try:
         update(bundle, {"hugepageLimits": [{"pageSize": "2MB", "limit": 4 << 20}]})
@@ -275,7 +274,7 @@ def test_limit_below_the_usage_is_refused_on_demand(bundle, group):
     bundle.resources["memory"] = {"limit": 64 << 20}
     bundle.hold()
     line = refused(bundle, {"memory": {"limit": 4096, "checkBeforeUpdate": True}})
-    assert "memory.limit: the container uses " in line and line.startswith("<stdin>:1:22: ")
+    assert "memory.limit: rejecting memory limit: " in line and line.startswith("<stdin>:1:22: ")
     assert group("memory.max") == str(64 << 20) and bundle.status() == "running"
     update(bundle, {"memory": {"limit": 32 << 20, "checkBeforeUpdate": True}})
     assert group("memory.max") == str(32 << 20)

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "kernel/caps.h"
+#include "kernel/procfs.h"
 
 #define BIT(cap)  (UINT64_C(1) << (cap))
 #define CHOWN     BIT(CAP_CHOWN)
@@ -34,7 +35,7 @@ static void absent_capabilities_are_empty_sets(void **state)
 	struct err err = ERR_INIT;
 	(void)state;
 
-	assert_int_equal(caps_plan_build(&c, true, &p, &err), 0);
+	assert_int_equal(caps_plan_build(&c, NULL, &p, &err), 0);
 	assert_int_equal(p.bounding | p.effective | p.permitted | p.inheritable | p.ambient, 0);
 }
 
@@ -47,7 +48,7 @@ static void sets_are_taken_as_they_are(void **state)
 	struct caps_plan p;
 	(void)state;
 
-	assert_int_equal(caps_plan_build(&c, true, &p, &err), 0);
+	assert_int_equal(caps_plan_build(&c, NULL, &p, &err), 0);
 	assert_int_equal(p.bounding, CHOWN | KILL);
 	assert_int_equal(p.permitted, KILL | NET_ADMIN);
 	assert_int_equal(p.effective, KILL);
@@ -64,7 +65,7 @@ static void effective_but_not_permitted_is_refused(void **state)
 	struct caps_plan p;
 	(void)state;
 
-	assert_int_equal(caps_plan_build(&c, true, &p, &err), -1);
+	assert_int_equal(caps_plan_build(&c, NULL, &p, &err), -1);
 	assert_non_null(strstr(err.msg, "CAP_KILL"));
 	assert_null(strstr(err.msg, "CAP_CHOWN"));
 }
@@ -76,7 +77,7 @@ static void inheritable_but_not_bounding_is_refused(void **state)
 	struct caps_plan p;
 	(void)state;
 
-	assert_int_equal(caps_plan_build(&c, true, &p, &err), -1);
+	assert_int_equal(caps_plan_build(&c, NULL, &p, &err), -1);
 	assert_non_null(strstr(err.msg, "CAP_KILL"));
 }
 
@@ -92,7 +93,7 @@ static void ambient_needs_permitted_and_inheritable(void **state)
 	struct caps_plan p;
 	(void)state;
 
-	assert_int_equal(caps_plan_build(&c, true, &p, &err), 0);
+	assert_int_equal(caps_plan_build(&c, NULL, &p, &err), 0);
 	assert_int_equal(p.ambient, KILL);
 }
 
@@ -105,7 +106,7 @@ static void capabilities_of_newer_kernels_are_left_out(void **state)
 	struct caps_plan p;
 	(void)state;
 
-	assert_int_equal(caps_plan_build(&c, true, &p, &err), 0);
+	assert_int_equal(caps_plan_build(&c, NULL, &p, &err), 0);
 	assert_int_equal(p.bounding, KILL);
 	assert_int_equal(p.permitted, KILL);
 	assert_int_equal(p.effective, 0);
@@ -135,7 +136,11 @@ static void weak_runtime(void)
 	need_caps();
 	REQUIRE_OK(caps_drop_bounding(&weak, &err), err);
 	REQUIRE_OK(caps_apply(&weak, &err), err);
-	REQUIRE_OK(caps_plan_build(&c, false, &p, &err), err);
+	AUTO_FD procfd = -1;
+	struct procfs_self self;
+	REQUIRE_OK(procfs_open(&procfd, &err), err);
+	REQUIRE_OK(procfs_self(procfd, &self, &err), err);
+	REQUIRE_OK(caps_plan_build(&c, &self, &p, &err), err);
 	REQUIRE(p.bounding == all);
 	REQUIRE(p.permitted == (KILL | SETPCAP) && p.effective == p.permitted);
 	REQUIRE(p.inheritable == 0 && p.ambient == 0);

@@ -67,7 +67,7 @@ static void a_cgroup_in_use_is_refused(void **state)
 	make_dir(l, "x/y");
 	pid_t pid = child_in(l, "x/y", NULL);
 
-	assert_refusal(l, "x", "", "is in use");
+	assert_refusal(l, "x", "", "container's cgroup is not empty");
 	assert_refusal(l, "x", "", "linux.cgroupsPath");
 	assert_true(exists(l, "x/y"));
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
@@ -81,8 +81,9 @@ static void a_frozen_cgroup_is_refused(void **state)
 	make_dir(l, "x");
 	write_at(l, "x/cgroup.freeze", "1");
 
-	assert_refusal(l, "x", "", "is frozen; thaw");
-	assert_refusal(l, "x/new/one", "", "is frozen, because one above it is");
+	assert_refusal(l, "x", "", "container's cgroup unexpectedly frozen; thaw '");
+	assert_refusal(l, "x/new/one", "",
+		       "container's cgroup unexpectedly frozen, because one above it is");
 	assert_false(exists(l, "x/new"));
 }
 

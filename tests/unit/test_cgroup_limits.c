@@ -69,6 +69,36 @@ static void controllers_are_enabled_on_the_way_down(void **state)
 	remove_now(l, &cg);
 }
 
+/* C-CGP-06: what was there is passed on, whether or not the config asks for a limit */
+static void all_controllers_are_passed_on_without_limits(void **state)
+{
+	struct lab *l = need(state);
+	struct cgroup cg = CGROUP_INIT;
+
+	apply_in(l, "a/b", "", &cg);
+	char *available = strdup(read_file_at(l->fd, "cgroup.controllers"));
+	assert_string_equal(read_file_at(l->fd, "cgroup.subtree_control"), available);
+	assert_string_equal(read_file_at(cg.fd, "cgroup.controllers"), available);
+	assert_string_equal(read_file_at(cg.fd, "cgroup.subtree_control"), "");
+	free(available);
+	remove_now(l, &cg);
+}
+
+/* C-CGP-06: a threaded child would be of no use, and the parent's processes go on */
+static void a_parent_with_processes_keeps_its_controllers(void **state)
+{
+	struct lab *l = need(state);
+	struct cgroup cg = CGROUP_INIT;
+
+	make_dir(l, "p");
+	(void)child_in(l, "p", NULL);
+
+	apply_in(l, "p/new", "", &cg);
+	assert_string_equal(read_file_at(l->fd, "p/cgroup.subtree_control"), "");
+	assert_string_equal(read_file_at(l->fd, "p/new/cgroup.type"), "domain\n");
+	remove_now(l, &cg);
+}
+
 /* C-CGP-06 */
 static void a_parent_with_processes_is_explained(void **state)
 {
@@ -118,11 +148,15 @@ static void settings_that_ask_for_nothing_need_no_controller(void **state)
 	struct lab *l = need(state);
 	struct cgroup cg = CGROUP_INIT;
 
-	apply_in(l, "a",
+	/* Where nothing can be passed on. */
+	make_dir(l, "p");
+	(void)child_in(l, "p", NULL);
+
+	apply_in(l, "p/a",
 		 "\"memory\":{\"limit\":-1,\"swap\":-1},\"cpu\":{\"shares\":1024,\"quota\":-1},"
 		 "\"pids\":{\"limit\":-1},\"blockIO\":{},\"unified\":{\"rdma.max\":\"max\"}",
 		 &cg);
-	assert_string_equal(read_file_at(l->fd, "cgroup.subtree_control"), "");
+	assert_string_equal(read_file_at(cg.fd, "cgroup.controllers"), "");
 	remove_now(l, &cg);
 }
 
@@ -364,6 +398,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LAB_TEST(controllers_are_enabled_on_the_way_down),
+		LAB_TEST(all_controllers_are_passed_on_without_limits),
+		LAB_TEST(a_parent_with_processes_keeps_its_controllers),
 		LAB_TEST(a_parent_with_processes_is_explained),
 		LAB_TEST(a_cgroup_that_passes_controllers_on_takes_no_processes),
 		LAB_TEST(a_missing_controller_is_explained),

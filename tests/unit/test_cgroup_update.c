@@ -138,8 +138,10 @@ static void usage_is_checked_on_demand(void **state)
 	fake_file(s, "memory.current", "8192\n");
 	fake_file(s, "memory.swap.current", "4096\n");
 	assert_refused(s, "{\"memory\":{\"limit\":4096,\"checkBeforeUpdate\":true}}",
-		       "memory.limit: the container uses 8192 bytes now");
-	assert_refused(s, "{\"memory\":{\"limit\":8192,\"swap\":8192,\"checkBeforeUpdate\":true}}",
+		       "memory.limit: rejecting memory limit: the container uses 8192 bytes now");
+	assert_refused(s, "{\"memory\":{\"limit\":4096,\"swap\":8192,\"checkBeforeUpdate\":true}}",
+		       "memory.swap: rejecting memory+swap limit: the container uses 12288 bytes");
+	assert_refused(s, "{\"memory\":{\"limit\":12288,\"swap\":12288,\"checkBeforeUpdate\":true}}",
 		       "memory.swap: the container uses 4096 bytes of swap now");
 	assert_changes(s, "{\"memory\":{\"limit\":8192,\"swap\":12288,\"checkBeforeUpdate\":true}}",
 		       "memory.max=8192 (16384); memory.swap.max=4096 (16384)");

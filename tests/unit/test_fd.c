@@ -24,6 +24,42 @@ static void fd_close_resets_and_keeps_errno(void **state)
 	assert_int_equal(errno, ENOTTY);
 }
 
+/* Those that were taken or opened meanwhile stay. */
+static void a_batch_closes_together_at_its_end(void **state)
+{
+	int fds[3 * FD_BATCH_MAX];
+	const size_t n = ARRAY_LEN(fds);
+	(void)state;
+
+	for (size_t i = 0; i < n; i++)
+		assert_true((fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
+	{
+		AUTO_FD_BATCH batch = fd_batch_begin();
+		for (size_t i = 0; i < n; i++) {
+			int copy = fds[i];
+
+			errno = ENOTTY;
+			if (i % 5 != 0)
+				fd_close(&copy);
+			assert_int_equal(errno, ENOTTY);
+			/* The first ones of a batch wait for the others. */
+			if (i == 1)
+				assert_true(fcntl(fds[i], F_GETFD) >= 0);
+		}
+		int urgent = open("/dev/null", O_RDONLY | O_CLOEXEC), copy = urgent;
+		fd_close_now(&urgent);
+		assert_int_equal(urgent, -1);
+		assert_int_equal(fcntl(copy, F_GETFD), -1);
+		errno = ENOTTY;
+	}
+	assert_int_equal(errno, ENOTTY);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(fcntl(fds[i], F_GETFD) >= 0, i % 5 == 0);
+		if (i % 5 == 0)
+			fd_close(&fds[i]);
+	}
+}
+
 static void auto_fd_closes_at_the_end_of_its_scope(void **state)
 {
 	int number;
@@ -452,6 +488,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(fd_close_resets_and_keeps_errno),
+		SCRATCH_TEST(a_batch_closes_together_at_its_end),
 		SCRATCH_TEST(auto_fd_closes_at_the_end_of_its_scope),
 		SCRATCH_TEST(fd_take_moves_ownership),
 		SCRATCH_TEST(fd_cloexec_from_marks_all_above),

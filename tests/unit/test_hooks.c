@@ -86,7 +86,8 @@ static void failures_name_hook_reason_and_output(void **state)
 		const char *expected;
 	} cases[] = {
 		{ SHELL("echo sorry >&2; exit 3"), "exit status 3, it printed: sorry" },
-		{ SHELL("kill -9 $$"), "ended by signal 9" },
+		{ SHELL("kill -9 $$"), "ended by signal 9 (killed)" },
+		{ SHELL("kill -SYS $$"), "ended by signal 31 (bad system call)" },
 		{ { .path = "/no/such/hook" }, "exec '/no/such/hook'" },
 	};
 

@@ -389,6 +389,10 @@ static void operands_are_counted(void **state)
 			      "(see 'cruntime list --help')" },
 		{ "x strat", "cruntime: unknown command 'strat', did you mean 'start'? "
 			     "(see 'cruntime --help')" },
+		{ "x foo -h", "cruntime: No help topic for 'foo': unknown command 'foo' "
+			      "(see 'cruntime --help')" },
+		{ "x help foo", "cruntime: No help topic for 'foo': unknown command 'foo' "
+				"(see 'cruntime --help')" },
 		{ "x restore a", "cruntime: command 'restore' is not supported yet "
 				"(see 'cruntime --help')" },
 		/* clang-format on */
