@@ -223,11 +223,13 @@ def test_published_port_and_networks(docker):
 
 
 def test_userns_remap(containerd, tools_archive, tmp_path):
-    """A dockerd of its own: root of the containers is nobody on the host."""
+    """Root of the containers is nobody on the host. A dockerd of its own, and a network of its own:
+    one without a bridge takes that of the other one away."""
     del containerd
     socket = f"unix://{tmp_path}/docker.sock"
     daemon = Daemon("dockerd-remap", [
-        "dockerd", "--containerd", "/run/containerd/containerd.sock", "--userns-remap=dockremap",
+        "unshare", "-n", "dockerd", "--containerd", "/run/containerd/containerd.sock",
+        "--userns-remap=dockremap",
         "--data-root", "/var/tmp/remap", "--exec-root", "/run/docker-remap", "--bridge=none",
         "--iptables=false", "-H", socket, "-p", f"{tmp_path}/pid"], ["docker", "-H", socket, "version"])
     docker = ["docker", "-H", socket]
