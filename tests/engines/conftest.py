@@ -120,7 +120,7 @@ def dockerd(containerd):
 def tools_archive(tmp_path_factory):
     directory = tmp_path_factory.mktemp("tools")
     archive = directory / "archive.tar"
-    engines.make_archive(archive, TOOLS, engines.make_tools(directory), {"Cmd": ["/bin/sh"]})
+    engines.make_archive(archive, TOOLS, engines.make_tools(directory), {"Cmd": ["/bin/sleep", "infinity"]})
     return archive
 
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from conftest import Daemon
 from engines import RUNTIME, TOOLS, fetch_when_up, on_terminal, run, wait_until
 
 
@@ -70,8 +71,8 @@ def test_exit_codes(docker, words, code):
     (["/nonexist"], 127), (["nonexist"], 127), (["/etc/passwd"], 126), (["/etc"], 126)])
 def test_exit_codes_of_exec(docker, words, code):
     docker("run", "-d", "--name", "box", TOOLS, "sleep", "1000")
-    # Docker before 23 has one status for all of them, whatever the runtime.
-    old = int(docker("version", "-f", "{{.Server.Version}}").text.split(".")[0]) < 23
+    # Docker 20.10 and 26 have one status for all of them, with runc as well.
+    old = int(docker("version", "-f", "{{.Server.Version}}").text.split(".")[0]) < 28
     docker("exec", "box", *words, code=126 if old else code)
     docker("exec", "-w", "/missing", "box", "true", code=126 if old else 127)
 
@@ -83,6 +84,14 @@ def in_container(docker, *options, script, code=0):
 def test_init(docker):
     assert "docker-init" in in_container(docker, "--init", script="cat /proc/1/cmdline") or \
         "init" in in_container(docker, "--init", script="cat /proc/1/comm")
+
+
+def test_no_descriptor_of_the_engine_gets_in(docker):
+    """The shim leaks its sockets and inotify descriptors to the runtime (engine-contracts 4)."""
+    docker("run", "-d", "--name", "box", TOOLS, "sleep", "1000")
+    assert docker("exec", "box", "ls", "/proc/1/fd").out.split() == ["0", "1", "2"]
+    seen = docker("exec", "box", "sh", "-c", "ls /proc/$$/fd; echo").out.split()
+    assert seen == ["0", "1", "2"]
 
 
 def test_health_checks(docker):
@@ -211,6 +220,32 @@ def test_published_port_and_networks(docker):
     assert seen == "hello from the container"
     docker("rm", "-f", "web")
     docker("network", "rm", "net1")
+
+
+def test_userns_remap(containerd, tools_archive, tmp_path):
+    """Root of the containers is nobody on the host. A dockerd of its own, and a network of its own:
+    one without a bridge takes that of the other one away."""
+    del containerd
+    socket = f"unix://{tmp_path}/docker.sock"
+    daemon = Daemon("dockerd-remap", [
+        "unshare", "-n", "dockerd", "--containerd", "/run/containerd/containerd.sock",
+        "--userns-remap=dockremap",
+        "--data-root", "/var/tmp/remap", "--exec-root", "/run/docker-remap", "--bridge=none",
+        "--iptables=false", "-H", socket, "-p", f"{tmp_path}/pid"], ["docker", "-H", socket, "version"])
+    docker = ["docker", "-H", socket]
+    try:
+        run(*docker, "load", "-i", tools_archive)
+        run(*docker, "run", "-d", "--name", "remapped", "-v", "vol:/data", TOOLS, "sleep", "1000")
+        seen = run(*docker, "exec", "remapped", "sh", "-c",
+                   "id -u; cat /proc/self/uid_map; echo x >/data/new && ls -ln /data/new").out.split()
+        assert seen[:4] == ["0", "0", "2000000", "65536"] and seen[6] == "0"
+        pid = run(*docker, "inspect", "-f", "{{.State.Pid}}", "remapped").text
+        assert pathlib.Path(f"/proc/{pid}").stat().st_uid == 2000000
+        assert run(*docker, "run", "--rm", "--userns=host", TOOLS, "cat",
+                   "/proc/self/uid_map").out.split() == ["0", "0", "4294967295"]
+        run(*docker, "rm", "-f", "remapped")
+    finally:
+        daemon.stop()
 
 
 def test_commit_and_diff(docker):

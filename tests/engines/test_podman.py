@@ -80,6 +80,9 @@ def test_buildah(podman_tools, tmp_path):
     assert run("buildah", "run", *runtime, "--network", "none", name, "--", "sh", "-c",
                "echo made >/srv/made; echo said").text == "said"
     run("buildah", "run", *runtime, "--network", "none", name, "--", "sh", "-c", "exit 3", code=3)
+    # buildah leaves the write ends of this very output open: its end would never come.
+    assert run("buildah", "run", *runtime, "--network", "none", name, "--", "sh", "-c",
+               "ls /proc/$$/fd; echo").out.split() == ["0", "1", "2"]
     run("buildah", "commit", name, "localhost/made:b")
     run("buildah", "rm", name)
     (tmp_path / "Containerfile").write_text("FROM localhost/made:b\nRUN echo more >>/srv/made\n"
@@ -92,6 +95,12 @@ def test_buildah(podman_tools, tmp_path):
 def in_container(podman, *options, script, code=0):
     return podman("run", "--rm", "--network", "none", *options, TOOLS, "sh", "-c", script,
                   code=code).text
+
+
+def test_no_descriptor_of_the_engine_gets_in(podman):
+    """podman passes whatever its own caller had open (engine-contracts 4)."""
+    podman("run", "-d", "--name", "box", "--network", "none", TOOLS, "sleep", "1000")
+    assert podman("exec", "box", "ls", "/proc/1/fd").out.split() == ["0", "1", "2"]
 
 
 def test_network_and_published_port(podman):

@@ -139,6 +139,18 @@ def test_local_registry(docker, web, tmp_path):
     assert fetch_when_up(18091) == (200, "hello\n")
 
 
+def notes():
+    """What the API answers once it reaches the database, which listens a moment after it is up."""
+    def attempt():
+        status, text = fetch(18092, "/notes")
+        return status == 200 and (json.loads(text),)
+    try:
+        return wait_until(attempt, "an answer of the API")[0]
+    except AssertionError:
+        print(run("docker", "logs", "api", code=None).err[-2000:], run("docker", "logs", "db", code=None))
+        raise
+
+
 def start_database(docker, image, *options):
     docker("run", "-d", "--name", "db", "--network", "app", *options, image)
     wait_until(lambda: docker("exec", "db", "mariadb", "-e", "SELECT 1", code=None).code == 0,
@@ -148,8 +160,9 @@ def start_database(docker, image, *options):
 def test_database_and_api(docker, build):
     """Two containers; data through exec -i; lost without a volume, kept with one."""
     database = build("db", """
-        RUN mkdir -p /run/mysqld && chown mysql /run/mysqld && ls /var/lib/mysql/mysql >/dev/null
-        CMD ["mariadbd", "--user=mysql", "--bind-address=0.0.0.0"]
+        RUN mkdir -p /run/mysqld && chown mysql /run/mysqld && \\
+            { test -d /var/lib/mysql/mysql || mariadb-install-db --user=mysql --datadir=/var/lib/mysql >/dev/null; }
+        CMD ["mariadbd", "--user=mysql", "--datadir=/var/lib/mysql", "--bind-address=0.0.0.0"]
         """)
     api = build("api", """
         COPY api.py /srv/
@@ -161,10 +174,10 @@ def test_database_and_api(docker, build):
         start_database(docker, database)
         docker("exec", "-i", "db", "mariadb", input=SQL, stdin=None)
         docker("run", "-d", "--name", "api", "--network", "app", "-p", "127.0.0.1:18092:5000", api)
-        status, text = fetch_when_up(18092, "/notes")
-        assert (status, json.loads(text)) == (200, ["from stdin"])
+        fetch_when_up(18092, "/notes")
+        assert notes() == ["from stdin"]
         assert fetch(18092, "/notes", method="POST", body="by HTTP")[0] == 201
-        assert json.loads(fetch(18092, "/notes")[1]) == ["by HTTP", "from stdin"]
+        assert notes() == ["by HTTP", "from stdin"]
 
         docker("rm", "-f", "db")
         start_database(docker, database)
@@ -173,11 +186,13 @@ def test_database_and_api(docker, build):
 
         start_database(docker, database, "-v", "notes:/var/lib/mysql")
         docker("exec", "-i", "db", "mariadb", input=SQL, stdin=None)
+        assert notes() == ["from stdin"]
         assert fetch(18092, "/notes", method="POST", body="kept")[0] == 201
         docker("stop", "-t", "60", "db")
+        assert docker("inspect", "-f", "{{.State.ExitCode}}", "db").text == "0"
         docker("rm", "db")
         start_database(docker, database, "-v", "notes:/var/lib/mysql")
-        assert json.loads(fetch(18092, "/notes")[1]) == ["from stdin", "kept"]
+        assert notes() == ["from stdin", "kept"]
     finally:
         docker("rm", "-f", "db", "api", code=None)
         docker("network", "rm", "app")

@@ -10,7 +10,8 @@ import threading
 import pytest
 
 import harness
-from harness import CGROUP, CRUNTIME, TIMEOUT, ConsoleSocket, cgroup_of, cruntime, default_signals
+from harness import (CGROUP, CRUNTIME, TIMEOUT, ConsoleSocket, cgroup_of, cruntime, default_signals,
+                     wait_until)
 
 
 @pytest.fixture
@@ -39,28 +40,46 @@ class Hangup(ConsoleSocket):
         self.thread.join()
 
 
+def until_too_late(path, attempt, undo):
+    """Repeats until the receiver was the quicker one; returns that result of ATTEMPT."""
+    for _ in range(50):
+        receiver = Hangup(str(path))
+        result = attempt(receiver.path)
+        receiver.close()
+        path.unlink()
+        if result.code != 0:
+            return result
+        undo()
+    raise AssertionError("the terminal was always sent before the other side hung up")
+
+
 # --- console sockets ------------------------------------------------------------------------------
 
 def test_receiver_that_hangs_up_fails_create(bundle):
     """Nothing stays: a container without its terminal is of no use to the engine."""
     bundle.process["terminal"] = True
-    receiver = Hangup(str(bundle.dir / "sock"))
-    line = bundle.one_line(bundle.create("--console-socket", receiver.path, check=False))
-    receiver.close()
+    result = until_too_late(
+        bundle.dir / "sock", lambda path: bundle.create("--console-socket", path, check=False),
+        lambda: bundle.delete("--force"))
+    line = bundle.one_line(result)
     assert "terminal" in line or "console" in line
     assert not bundle.exists()
 
 
 def test_receiver_that_hangs_up_fails_exec(running):
     """The container goes on."""
-    receiver = Hangup(str(running.dir / "sock"))
     pid_file = running.dir / "exec.pid"
-    line = running.refused_exec("/probe", "sleep", options=[
-        "--tty", "--detach", "--console-socket", receiver.path, "--pid-file", pid_file])
-    receiver.close()
+
+    def alone():
+        return running.command("ps", "-f", "json", running.id).json == [running.state().pid]
+    # A program whose terminal is gone gets SIGHUP.
+    result = until_too_late(running.dir / "sock", lambda path: running.exec(
+        "/probe", "sleep", options=["--tty", "--detach", "--console-socket", path, "--pid-file",
+                                    pid_file]),
+        lambda: (pid_file.unlink(), wait_until(alone, "the end of the process")))
+    line = running.one_line(result, code=255)
     assert "terminal" in line or "console" in line
-    assert not pid_file.exists() and running.status() == "running"
-    assert running.command("ps", "-f", "json", running.id).json == [running.state().pid]
+    assert not pid_file.exists() and running.status() == "running" and alone()
 
 
 def test_receiver_that_never_accepts_does_not_hold_create_up(bundle):

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -345,6 +346,44 @@ static void unix_sockets_work_in_deep_directories(void **state)
 	close(dir);
 }
 
+/* NOTIFY_SOCKET (sd_notify(3)). */
+static void addresses_are_paths_or_abstract_names(void **state)
+{
+	const struct scratch *s = *state;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char path[512];
+	char c = 0;
+	struct err e = ERR_INIT;
+	int bound = -1, one = -1, two = -1;
+
+	assert_int_equal(fd_bind_unix_at(s->fd, "dgram", SOCK_DGRAM, &bound, &e), 0);
+	(void)snprintf(path, sizeof(path), "%s/dgram", s->path);
+	assert_int_equal(fd_connect_any(path, SOCK_DGRAM, &one, &e), 0);
+	assert_int_equal(fd_send(one, "y", 1, NULL, 0), 0);
+	assert_int_equal(fd_recv(bound, &c, 1, NULL, 0, NULL), 1);
+
+	int n = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1, "test-fd-%d", getpid());
+	int abstract = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+	assert_int_equal(bind(abstract, (const struct sockaddr *)&addr, size), 0);
+	(void)snprintf(path, sizeof(path), "@%s", addr.sun_path + 1);
+	assert_int_equal(fd_connect_any(path, SOCK_DGRAM, &two, &e), 0);
+	assert_true(is_cloexec(two));
+	close(two);
+
+	two = -1;
+	memset(path + 1, 'x', 200);
+	path[201] = '\0';
+	const char *const wrong[] = { "", "relative", "@", path, "@nobody-is-here", "/dev/null" };
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(fd_connect_any(wrong[i], SOCK_DGRAM, &two, &e), -1);
+	assert_int_equal(two, -1);
+	close(abstract);
+	close(one);
+	close(bound);
+	unlinkat(s->fd, "dgram", 0);
+}
+
 static void listening_does_not_replace_what_exists(void **state)
 {
 	const struct scratch *s = *state;
@@ -500,6 +539,7 @@ int main(void)
 		SCRATCH_TEST(a_closed_peer_is_an_error_and_no_signal),
 		SCRATCH_TEST(a_long_message_on_a_stream_arrives_whole),
 		SCRATCH_TEST(unix_sockets_work_in_deep_directories),
+		SCRATCH_TEST(addresses_are_paths_or_abstract_names),
 		SCRATCH_TEST(listening_does_not_replace_what_exists),
 		SCRATCH_TEST(connecting_to_anything_but_a_socket_is_refused),
 		SCRATCH_TEST(missing_standard_streams_are_made),
