@@ -460,7 +460,7 @@ def test_disk_traffic_is_counted_per_device(bundle):
     bundle.resources["blockIO"] = {
         "throttleReadBpsDevice": [{"major": 98, "minor": 0, "rate": 1 << 30}]}
     bundle.all_caps()
-    bundle.shell("dd if=/dev/zero of=/dev/disk bs=64k count=4 conv=fsync 2>/dev/null; echo done; "
+    bundle.shell("dd if=/dev/zero of=/dev/disk bs=64k count=4 oflag=direct 2>/dev/null; echo done; "
                  "sleep 1000")
     bundle.create_and_start()
     wait_until(lambda: "done" in bundle.output(), "the end of dd")

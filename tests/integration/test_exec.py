@@ -562,7 +562,7 @@ def test_process_file_that_is_no_file(running):
     ("nonexist", 'exec: "nonexist": executable file not found in $PATH'),
     ("/nonexist", 'exec: "/nonexist": no such file or directory'),
     ("/etc/passwd", 'exec: "/etc/passwd": permission denied'),
-    ("/etc", 'exec: "/etc": is a directory'),
+    ("/etc", 'exec: "/etc": is a directory: permission denied'),
     ("/garbage", 'exec /garbage: exec format error'),
 ])
 def test_program_that_cannot_be_run(running, program, text):
