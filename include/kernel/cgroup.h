@@ -161,6 +161,11 @@ int cgroup_pids(const struct cgroup *cg, struct arena *a, pid_t **ret, size_t *r
  * verified to still be in the cgroup. An empty cgroup is success. */
 int cgroup_signal(const struct cgroup *cg, int sig, struct err *err) MUST_CHECK;
 
+/* What was killed has to run to its end, and limits of the processor and the disk can leave it next to
+ * no time for that: they are lifted, as far as they can be, in a cgroup that we made and are about
+ * to remove. */
+void cgroup_lift_limits(const struct cgroup *cg);
+
 /* Kills what is inside, waits for "populated 0" by poll on cgroup.events (no sleeping), at most
  * TIMEOUT_MS, and removes the cgroup with its sub-cgroups when we created it (a pre-existing one is
  * emptied and kept, without our device program). Already gone is success. On success cg->fd is

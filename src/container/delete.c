@@ -12,6 +12,8 @@
 #include "verbs-internal.h"
 
 #define END_WAIT_MS 10000
+/* Whoever has not ended by then may be held up by his own limits. */
+#define HURRY_MS 1000
 
 static int check_status(const struct opened *o, struct err *err)
 {
@@ -29,13 +31,29 @@ static int check_status(const struct opened *o, struct err *err)
 	return err_set(err, ERR_STATE, TEXT_DELETE_BUSY, o->store.id, status_name(o->status));
 }
 
+static void lift_limits(const struct opened *o)
+{
+	struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
+	struct cgroup cg = CGROUP_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (opened_cgroup(o, &h, &cg, &ignored) == 1)
+		cgroup_lift_limits(&cg);
+	cgroup_done(&cg);
+	cgroup_hierarchy_done(&h);
+}
+
 static int end_process(const struct opened *o, struct err *err)
 {
 	if (o->proc.pidfd < 0)
 		return 0;
 	if (proc_signal(&o->proc, SIGKILL) < 0 && errno != ESRCH)
 		return err_sys(err, "kill the container's process %d", o->proc.pid);
-	int rc = proc_wait_end(&o->proc, END_WAIT_MS);
+	int rc = proc_wait_end(&o->proc, HURRY_MS);
+	if (rc == 0) {
+		lift_limits(o);
+		rc = proc_wait_end(&o->proc, END_WAIT_MS);
+	}
 	if (rc == 0)
 		return err_set(err, ERR_SYSTEM, "process %d did not end within %d s of SIGKILL",
 			       o->proc.pid, END_WAIT_MS / 1000);

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "kernel/cgroup-internal.h"
+#include "oci/bitlist.h"
 
 /* What the kernel takes, for the message after EINVAL and ERANGE. */
 static const struct allowed {
@@ -82,12 +83,40 @@ static bool reads_back(const char *file, uint64_t wanted, const char *text)
 	return got == wanted / unit * unit;
 }
 
+/* Where a cgroup above has none of the processors or nodes that are asked for, the kernel takes the
+ * setting, uses all that the one above has, and says nothing. */
+static int verify_cpuset(const struct cgroup *cg, const struct cgroup_setting *s, struct err *err)
+{
+	char name[sizeof("cpuset.cpus.effective")], text[4096];
+	struct bitlist wanted, is;
+	size_t at;
+
+	(void)snprintf(name, sizeof(name), "%s.effective", s->file);
+	if (file_read_small_at(cg->fd, name, text, sizeof(text)) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "read '%s'", name);
+	text[strcspn(text, "\n")] = '\0';
+	if (bitlist_parse(s->value, &wanted, &at) || bitlist_parse(text, &is, &at) ||
+	    bitlist_first_missing(&is, &wanted) < 0)
+		return 0;
+	return err_set(err, ERR_SYSTEM,
+		       "'%s' in '%s' has no effect: the cgroup above '%s' offers '%s' only", s->value,
+		       s->file, cg->path, text);
+}
+
+static bool is_cpuset(const struct cgroup_setting *s)
+{
+	return *s->value &&
+	       (strcmp(s->file, "cpuset.cpus") == 0 || strcmp(s->file, "cpuset.mems") == 0);
+}
+
 /* I-10: the limits that protect the machine are read back. */
 static int verify(const struct cgroup *cg, const struct cgroup_setting *s, struct err *err)
 {
 	char text[64];
 	uint64_t wanted;
 
+	if (is_cpuset(s))
+		return verify_cpuset(cg, s, err);
 	if ((strcmp(s->file, "memory.max") != 0 && strcmp(s->file, "pids.max") != 0) ||
 	    parse_u64(s->value, &wanted) < 0)
 		return 0;

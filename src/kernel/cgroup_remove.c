@@ -92,6 +92,24 @@ static int is_populated(const struct remove *r)
 	return cgroup_event_in(text, "populated");
 }
 
+void cgroup_lift_limits(const struct cgroup *cg)
+{
+	static const struct {
+		const char *file, *value;
+	} settings[] = {
+		{ "cpu.max", "max" },
+		{ "cpu.idle", "0" }, /* before the weight, which it excludes */
+		{ "cpu.weight", "10000" },
+		{ "io.weight", "default 10000" },
+	};
+	struct err ignored = ERR_INIT;
+
+	for (size_t i = 0; cg->created && i < ARRAY_LEN(settings); i++) {
+		if (file_write_at(cg->fd, settings[i].file, settings[i].value, &ignored) < 0)
+			log_debug("cgroup '%s': %s", cg->path, ignored.msg);
+	}
+}
+
 /* Returns 1 when nobody is left, 0 when the cgroup is gone, -1. */
 static int empty(const struct remove *r, struct err *err)
 {
@@ -108,6 +126,8 @@ static int empty(const struct remove *r, struct err *err)
 		if (!populated)
 			return 1;
 		if (now_ms() >= kill_at) {
+			if (kill_at > 0)
+				cgroup_lift_limits(r->cg);
 			if (cgroup_kill(r->cg, err) < 0)
 				return -1;
 			kill_at = now_ms() + KILL_AGAIN_MS;

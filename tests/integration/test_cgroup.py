@@ -459,6 +459,17 @@ def test_heavier_container_gets_more_of_a_processor(bundle):
         bundle.delete("--force", id=f"{bundle.id}-{name}")
 
 
+@requires("cpu")
+def test_starved_container_can_be_deleted(bundle):
+    """R-LIFE-20: what was killed gets the time to end"""
+    bundle.shell("while :; do :; done")
+    bundle.create_and_start()
+    result = bundle.command("update", "--cpu-quota", "1000", "--cpu-period", "1000000", bundle.id)
+    assert result.code == 0, result
+    bundle.delete("--force")
+    assert not bundle.exists()
+
+
 @requires("cpuset")
 def test_cpuset(bundle, limits):
     """C-CPU-11."""

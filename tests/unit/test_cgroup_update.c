@@ -248,6 +248,45 @@ static void other_files_are_put_back_whole(void **state)
 		       "pids.max=7 (100); pids.max=100 (100)");
 }
 
+/* C-CPU-11, I-10: the kernel takes processors that a cgroup above does not have, and uses others. */
+static void a_cpuset_without_effect_is_refused(void **state)
+{
+	const struct scratch *s = *state;
+	const struct oci_config c = { .doc = { .name = "config.json", .text = "{}", .len = 2 } };
+	const struct cgroup_plan plan = { .config = &c };
+	struct cgroup_setting set = { .file = "cpuset.cpus", .value = "1", .field = "cpu.cpus" };
+	const struct cgroup cg = fake_cgroup(s);
+	struct err err = ERR_INIT;
+
+	fake_file(s, "cpuset.cpus", "");
+	assert_int_equal(cgroup_write_setting(&cg, &plan, &set, &err), 0); /* an old kernel's */
+	fake_file(s, "cpuset.cpus.effective", "0,2\n");
+	assert_int_equal(cgroup_write_setting(&cg, &plan, &set, &err), -1);
+	assert_non_null(strstr(err.msg, "'1' in 'cpuset.cpus' has no effect"));
+	assert_non_null(strstr(err.msg, "offers '0,2' only"));
+	set.value = "0-1";
+	assert_int_equal(cgroup_write_setting(&cg, &plan, &set, &err), -1);
+	set.value = "0-7"; /* a part of it is no more than was asked for */
+	assert_int_equal(cgroup_write_setting(&cg, &plan, &set, &err), 0);
+}
+
+/* What starves is let go before its cgroup is removed; somebody else's cgroup stays as it is. */
+static void limits_that_starve_are_lifted(void **state)
+{
+	const struct scratch *s = *state;
+	struct cgroup cg = fake_cgroup(s);
+
+	fake_file(s, "cpu.max", "123");
+	fake_file(s, "cpu.weight", "00001");
+	cg.created = false;
+	cgroup_lift_limits(&cg);
+	assert_file(s, "cpu.max", "123");
+	cg.created = true;
+	cgroup_lift_limits(&cg);
+	assert_file(s, "cpu.max", "max");
+	assert_file(s, "cpu.weight", "10000");
+}
+
 /* engine-contracts 10; a missing controller does not matter where nothing is asked for. */
 static void nothing_changes_nothing(void **state)
 {
@@ -387,6 +426,8 @@ static void what_is_not_put_back_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		SCRATCH_TEST(a_cpuset_without_effect_is_refused),
+		SCRATCH_TEST(limits_that_starve_are_lifted),
 		SCRATCH_TEST(a_total_with_swap_stays),
 		SCRATCH_TEST(no_total_needs_none),
 		SCRATCH_TEST(swap_that_grows_comes_first),
