@@ -69,6 +69,9 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 			       "there is a symbolic link on the way to '%s': filesystem \"%s\" must "
 			       "be mounted on ordinary directory",
 			       p->target, m->type ? m->type : "proc");
+	if (rc < 0 && err->sys == ENOTDIR) /* engine-contracts 3, as in check_kind() */
+		return err_set(err, ERR_SYSTEM, "'%s' leads through a file: not a directory",
+			       p->target);
 	if (rc < 0)
 		return -1;
 	t->made = rc == 1;

@@ -650,7 +650,8 @@ def test_working_directory_texts(bundle):
         'chdir to cwd ("/etc/passwd") set in config.json failed: not a directory')
 
 
-@pytest.mark.parametrize("source, target", [("dir", "/file"), ("file", "/dir")])
+@pytest.mark.parametrize("source, target", [
+    ("dir", "/file"), ("file", "/dir"), ("dir", "/file/below"), ("file", "/file/further/below")])
 def test_bind_of_the_wrong_kind(bundle, source, target):
     """engine-contracts 3: dockerd adds its hint to texts with `not a directory`."""
     for base in (bundle.dir / "src", bundle.rootfs):
