@@ -91,7 +91,8 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 	return 0;
 }
 
-/* The text ends as engines expect it (engine-contracts 3: docker exit code 127 and a hint). */
+/* The text ends as engines expect it (engine-contracts 3: docker exit code 127 and a hint), and has no
+ * "is a directory": dockerd would take it for a program that cannot be executed, 126. */
 static int check_kind(const struct mount_plan *p, const struct target *t, struct err *err)
 {
 	bool want_dir = !p->is_bind || p->source_is_dir;
@@ -101,8 +102,8 @@ static int check_kind(const struct mount_plan *p, const struct target *t, struct
 	if (!p->is_bind)
 		return err_set(err, ERR_SYSTEM, "the destination is a file: not a directory");
 
-	return err_set(err, ERR_SYSTEM, "bind '%s', which is a %s, onto a %s: not a directory",
-		       p->source_path, want_dir ? "directory" : "file",
+	return err_set(err, ERR_SYSTEM, "bind the %s '%s' onto a %s: not a directory",
+		       want_dir ? "directory" : "file", p->source_path,
 		       want_dir ? "file" : "directory");
 }
 
