@@ -98,7 +98,7 @@ static const char *type_word(mode_t mode)
 
 static int fail_different(const struct stat *st, struct err *err)
 {
-	return err_set(err, ERR_SYSTEM, "it exists already and is %s", type_word(st->st_mode));
+	return err_set(err, ERR_SYSTEM, "it exists already: %s", type_word(st->st_mode));
 }
 
 /* Mode of an object that is only known by an O_PATH descriptor, which fchmod(2) does not take. */

@@ -69,6 +69,9 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 			       "there is a symbolic link on the way to '%s': filesystem \"%s\" must "
 			       "be mounted on ordinary directory",
 			       p->target, m->type ? m->type : "proc");
+	if (rc < 0 && err->sys == ENOTDIR) /* engine-contracts 3, as in check_kind() */
+		return err_set(err, ERR_SYSTEM, "'%s' leads through a file: not a directory",
+			       p->target);
 	if (rc < 0)
 		return -1;
 	t->made = rc == 1;
@@ -88,7 +91,8 @@ static int open_target(const struct mount_plan *p, const struct mount_context *c
 	return 0;
 }
 
-/* The text ends as engines expect it (engine-contracts 3: docker exit code 127 and a hint). */
+/* The text ends as engines expect it (engine-contracts 3: docker exit code 127 and a hint), and has no
+ * "is a directory": dockerd would take it for a program that cannot be executed, 126. */
 static int check_kind(const struct mount_plan *p, const struct target *t, struct err *err)
 {
 	bool want_dir = !p->is_bind || p->source_is_dir;
@@ -98,8 +102,8 @@ static int check_kind(const struct mount_plan *p, const struct target *t, struct
 	if (!p->is_bind)
 		return err_set(err, ERR_SYSTEM, "the destination is a file: not a directory");
 
-	return err_set(err, ERR_SYSTEM, "bind '%s', which is a %s, onto a %s: not a directory",
-		       p->source_path, want_dir ? "directory" : "file",
+	return err_set(err, ERR_SYSTEM, "bind the %s '%s' onto a %s: not a directory",
+		       want_dir ? "directory" : "file", p->source_path,
 		       want_dir ? "file" : "directory");
 }
 

@@ -288,7 +288,8 @@ void check_sysctl_owner(struct json_decoder *d, const struct oci_config *c)
 		} else if (!sysctl_key_owner(path, &owner)) {
 			complain_sysctl(d, p, "belongs to the host, not to a namespace");
 		} else if (!c->linux_.ns[owner].present) {
-			(void)snprintf(text, sizeof(text), "needs a namespace of type \"%s\"",
+			(void)snprintf(text, sizeof(text),
+				       "would change the host: needs a namespace of type \"%s\"",
 				       names_of(oci_namespaces, owner));
 			complain_sysctl(d, p, text);
 		}

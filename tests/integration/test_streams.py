@@ -650,14 +650,17 @@ def test_working_directory_texts(bundle):
         'chdir to cwd ("/etc/passwd") set in config.json failed: not a directory')
 
 
-@pytest.mark.parametrize("source, target", [("dir", "/file"), ("file", "/dir")])
+@pytest.mark.parametrize("source, target", [
+    ("dir", "/file"), ("file", "/dir"), ("dir", "/file/below"), ("file", "/file/further/below")])
 def test_bind_of_the_wrong_kind(bundle, source, target):
-    """engine-contracts 3: dockerd adds its hint to texts with `not a directory`."""
+    """engine-contracts 3: dockerd adds its hint to texts with `not a directory`, and makes 126 of
+    `is a directory`."""
     for base in (bundle.dir / "src", bundle.rootfs):
         (base / "dir").mkdir(parents=True)
         (base / "file").write_text("mine")
     bundle.mount(target, "bind", bundle.dir / "src" / source, "bind")
-    assert bundle.refused().endswith("not a directory")
+    line = bundle.refused()
+    assert line.endswith("not a directory") and "is a directory" not in line
 
 
 def test_missing_bind_source_names_it(bundle):

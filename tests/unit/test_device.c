@@ -124,27 +124,27 @@ static void different_entries_are_refused(void **state)
 	const struct contained k = { .stay = true };
 
 	write_file_at(AT_FDCWD, "rootfs/dev/null", "");
-	contain_fails(&k, "default device '/dev/null': it exists already and is a regular file");
+	contain_fails(&k, "default device '/dev/null': it exists already: a regular file");
 
 	assert_int_equal(unlink("rootfs/dev/null"), 0);
 	assert_int_equal(symlink("/outside/file", "rootfs/dev/null"), 0);
-	contain_fails(&k, "is a symbolic link");
+	contain_fails(&k, "exists already: a symbolic link");
 
 	assert_int_equal(unlink("rootfs/dev/null"), 0);
 	assert_int_equal(mknod("rootfs/dev/null", S_IFCHR | 0666, makedev(1, 5)), 0);
-	contain_fails(&k, "is another device");
+	contain_fails(&k, "exists already: another device");
 
 	assert_int_equal(unlink("rootfs/dev/null"), 0);
 	assert_int_equal(mkdir("rootfs/dev/null", 0755), 0);
-	contain_fails(&k, "is a directory");
+	contain_fails(&k, "exists already: a directory");
 
 	const struct contained bind = { .stay = true, .user_ns = true };
 	assert_int_equal(chown("rootfs", HOST_ID, HOST_ID), 0);
 	assert_int_equal(chown("rootfs/dev", HOST_ID, HOST_ID), 0);
-	contain_fails(&bind, "is a directory");
+	contain_fails(&bind, "exists already: a directory");
 	assert_int_equal(rmdir("rootfs/dev/null"), 0);
 	assert_int_equal(symlink("/outside/file", "rootfs/dev/null"), 0);
-	contain_fails(&bind, "is a symbolic link");
+	contain_fails(&bind, "exists already: a symbolic link");
 }
 
 static void check_replaced(struct rootfs *r)

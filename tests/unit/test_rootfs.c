@@ -505,11 +505,11 @@ static void check_bad_console(struct rootfs *r)
 
 	CHECK(symlinkat("/outside/console", r->dev, "console") == 0);
 	CHECK(rootfs_console(r, slave, &err) == -1);
-	CHECK(strstr(err.msg, "is a symbolic link"));
+	CHECK(strstr(err.msg, "exists already: a symbolic link"));
 	CHECK(unlinkat(r->dev, "console", 0) == 0);
 	CHECK(mkdirat(r->dev, "console", 0755) == 0);
 	CHECK(rootfs_console(r, slave, &err) == -1);
-	CHECK(strstr(err.msg, "is a directory"));
+	CHECK(strstr(err.msg, "exists already: a directory"));
 }
 
 /* C-DEV-10, I-07, S-18, S-21 */

@@ -378,7 +378,7 @@ static void sysctl_belongs_to_a_listed_namespace(void **state)
 					"{\"type\":\"user\",\"path\":\"/u\"},{\"type\":\"mount\"}");
 			str_addf(&text, "],\"sysctl\":{\"%s\":\"1\"}", cases[i].key);
 			if (ns && how == 0)
-				str_addf(&want, "needs a namespace of type \"%s\"", ns);
+				str_addf(&want, "would change the host: needs a namespace of type \"%s\"", ns);
 			else if (!ns)
 				str_add(&want, cases[i].failure);
 			const char *v = verdict(IN_LINUX, str_text(&text));
