@@ -53,8 +53,7 @@ static const struct opt run_opts[] = {
 };
 /* clang-format on */
 
-/* What another driver would set up must not silently be missing. */
-static int check_cgroup_manager(const struct cli *c, struct err *err)
+int cli_check_cgroup_manager(const struct cli *c, struct err *err)
 {
 	if (c->systemd_cgroup)
 		return err_set(err, ERR_USAGE,
@@ -102,7 +101,7 @@ static int take_operand(struct cli *c, char made_id[STORE_ID_MAX + 1], struct er
 /* Everything that create and run have in common. */
 static int begin(struct cli *c, char made_id[STORE_ID_MAX + 1], int *ret_root, struct err *err)
 {
-	if (take_operand(c, made_id, err) < 0 || check_cgroup_manager(c, err) < 0)
+	if (take_operand(c, made_id, err) < 0 || cli_check_cgroup_manager(c, err) < 0)
 		return -1;
 	c->create.id = c->id;
 	c->create.no_cgroup = c->cgroup_manager == MANAGER_DISABLED;

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import criu
 import harness
 
 # What each environment of tests/in is known to have. Something missing that is listed here fails
@@ -58,6 +59,8 @@ def has(name):
         "overlay-fd": lambda: kernel() >= (6, 13) or "overlay takes descriptors since kernel 6.13",
         "clone-into-cgroup": lambda: kernel() >= (5, 7) or "kernel older than 5.7",
         "apparmor": apparmor,
+        "criu": lambda: criu.reason() or True,
+        "criu-dirty": lambda: criu.reason("mem_dirty_track") or True,
         "no-apparmor": lambda: apparmor() is not True or "AppArmor is there",
         "selinux": lambda: "selinuxfs" in pathlib.Path("/proc/filesystems").read_text()
         or "kernel without SELinux",
