@@ -82,7 +82,8 @@ int container_resume(int rootfd, const char *id, struct err *err) MUST_CHECK;
 /* ---- checkpoint and restore ------------------------------------------------------------------ */
 
 enum criu_cgroups { /* --manage-cgroups-mode; in the order of its choices */
-	CRIU_CGROUPS_IGNORE, /* the runtime places the processes: one cgroup, its limits (default) */
+	CRIU_CGROUPS_IGNORE, /* the runtime places the processes: one cgroup, its limits */
+	/* Refused so far: */
 	CRIU_CGROUPS_SOFT,
 	CRIU_CGROUPS_FULL,
 	CRIU_CGROUPS_STRICT

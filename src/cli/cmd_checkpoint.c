@@ -36,7 +36,7 @@ static const char *const network_locks[] = { "default", "iptables", "nftables", 
 	{ "auto-dedup", 0, OPT_FLAG, AT(image.auto_dedup), NULL,                                   \
 	  "keep each page in one image only", NULL },                                              \
 	{ "manage-cgroups-mode", 0, OPT_CHOICE, AT(image.cgroups), "MODE",                         \
-	  "ignore, soft, full, strict (default: ignore)", cgroup_modes },                          \
+	  "ignore (default); soft, full, strict: refused", cgroup_modes },                          \
 	{ "network-lock", 0, OPT_CHOICE, AT(image.network_lock), "METHOD",                         \
 	  "default, iptables, nftables or skip", network_locks },                                  \
 	{ "empty-ns", 0, OPT_LIST, AT(image.empty_ns), "NAME",                                     \

@@ -65,7 +65,6 @@ void criu_put_places(struct criu_request *r, int images, int work, const char *l
 void criu_put_pid(struct criu_request *r, pid_t pid);
 void criu_put_root(struct criu_request *r, const char *path);
 void criu_put_freezer(struct criu_request *r, const char *cgroup);
-void criu_put_cgroup(struct criu_request *r, const char *path);
 void criu_put_lsm_profile(struct criu_request *r, const char *profile);
 /* Mounts that are not in the image: NAME is what both sides call it; checkpoint: it is on KEY;
  * restore: it is a bind of VALUE. */

@@ -58,7 +58,6 @@ enum opt_field {
 	OPT_LINK_REMAP = 18,
 	OPT_EXT_MNT = 23,
 	OPT_MANAGE_CGROUPS = 24,
-	OPT_CG_ROOT = 25,
 	OPT_RST_SIBLING = 26,
 	OPT_INHERIT_FD = 27,
 	OPT_MANAGE_CGROUPS_MODE = 34,
@@ -76,7 +75,8 @@ enum opt_field {
 	OPT_NETWORK_LOCK = 64,
 };
 
-#define LOG_LEVEL 4 /* everything: it is a file, and the only thing to look at afterwards */
+#define CGROUPS_IGNORE 0 /* of its enum criu_cg_mode: they are ours */
+#define LOG_LEVEL      4 /* everything: it is a file, and the only thing to look at afterwards */
 
 static void put_flag(struct criu_request *r, enum opt_field field, bool value)
 {
@@ -128,6 +128,17 @@ static int put_page_server(struct criu_request *r, const char *text, struct err 
 	return 0;
 }
 
+/* criu would mount the host's cgroup file systems, with options of its own that then are those of
+ * the host, and needs work directories that are in its mount namespace. */
+static int check_cgroups_mode(const struct image_options *o, struct err *err)
+{
+	if (o->cgroups == CRIU_CGROUPS_IGNORE)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "--manage-cgroups-mode: only ignore is supported, cgroups below the "
+		       "container's are not in the image");
+}
+
 static int check_empty_ns(const struct image_options *o, struct err *err)
 {
 	for (size_t i = 0; i < o->empty_ns.n; i++) {
@@ -137,19 +148,6 @@ static int check_empty_ns(const struct image_options *o, struct err *err)
 				       o->empty_ns.v[i]);
 	}
 	return 0;
-}
-
-static void put_cgroups_mode(struct criu_request *r, const struct image_options *o)
-{
-	static const unsigned modes[] = {
-		[CRIU_CGROUPS_IGNORE] = 0,
-		[CRIU_CGROUPS_SOFT] = 3,
-		[CRIU_CGROUPS_FULL] = 4,
-		[CRIU_CGROUPS_STRICT] = 5,
-	};
-
-	pb_put_number(&r->opts, OPT_MANAGE_CGROUPS, 1);
-	pb_put_number(&r->opts, OPT_MANAGE_CGROUPS_MODE, modes[o->cgroups]);
 }
 
 /* Packets are held up for the sake of connections that are to survive. Without any there is nothing
@@ -173,10 +171,11 @@ int criu_request_begin(struct criu_request *r, enum criu_type type, const struct
 		       struct err *err)
 {
 	*r = (struct criu_request){ .type = type, .opts = STR_INIT };
-	if (check_empty_ns(o, err) < 0 ||
+	if (check_cgroups_mode(o, err) < 0 || check_empty_ns(o, err) < 0 ||
 	    (o->page_server && put_page_server(r, o->page_server, err) < 0))
 		return -1;
-	put_cgroups_mode(r, o);
+	pb_put_number(&r->opts, OPT_MANAGE_CGROUPS, 1);
+	pb_put_number(&r->opts, OPT_MANAGE_CGROUPS_MODE, CGROUPS_IGNORE);
 	put_flag(r, OPT_LEAVE_RUNNING, o->leave_running);
 	put_flag(r, OPT_TCP_ESTABLISHED, o->tcp_established);
 	put_flag(r, OPT_TCP_SKIP_IN_FLIGHT, o->tcp_skip_in_flight);
@@ -227,12 +226,6 @@ void criu_put_root(struct criu_request *r, const char *path)
 void criu_put_freezer(struct criu_request *r, const char *cgroup)
 {
 	put_text(r, OPT_FREEZE_CGROUP, cgroup);
-}
-
-/* Key: a controller; version 2 has none. */
-void criu_put_cgroup(struct criu_request *r, const char *path)
-{
-	put_pair(r, OPT_CG_ROOT, "", path);
 }
 
 void criu_put_lsm_profile(struct criu_request *r, const char *profile)

@@ -149,14 +149,10 @@ static void put_label(struct restore *r)
 
 static int build_request(struct restore *r, struct err *err)
 {
-	const struct image_options *o = &r->options->image;
-
-	if (criu_request_begin(&r->request, CRIU_RESTORE, o, err) < 0)
+	if (criu_request_begin(&r->request, CRIU_RESTORE, &r->options->image, err) < 0)
 		return -1;
 	criu_put_places(&r->request, r->image.dir, r->image.work, LOG_NAME);
 	criu_put_root(&r->request, r->c->plan.rootfs.path);
-	if (o->cgroups != CRIU_CGROUPS_IGNORE && r->c->cgroup.fd >= 0)
-		criu_put_cgroup(&r->request, r->c->cgroup.path);
 	put_label(r);
 	return put_mounts(r, err) < 0 || put_namespaces(r, err) < 0 ? -1 : put_stdio(r, err);
 }
@@ -200,8 +196,6 @@ static int set_up_network(const struct creation *c, struct err *err)
 
 static int commit(struct restore *r, struct err *err)
 {
-	if (r->committed)
-		return 0;
 	if (r->c->proc.pidfd < 0)
 		return err_set(err, ERR_SYSTEM, "criu did not say what it has restored");
 	if (r->c->plan.config->process.terminal && !r->has_console)
@@ -235,13 +229,27 @@ static int take_notice(struct restore *r, const char *script, pid_t pid, int fd,
 	return 0;
 }
 
+/* criu goes on when some of its questions are answered with no, "pre-resume" above all. SIGKILL
+ * comes before anything that is held can run, and takes criu along. */
+static void stop(const struct creation *c)
+{
+	struct err ignored = ERR_INIT;
+
+	if (c->cgroup.fd >= 0)
+		(void)!cgroup_signal(&c->cgroup, SIGKILL, &ignored);
+	if (c->proc.pidfd >= 0)
+		(void)!proc_signal(&c->proc, SIGKILL);
+}
+
 static int heard(void *arg, const char *script, pid_t pid, int fd, struct err *err)
 {
 	struct restore *r = arg;
-	int rc = take_notice(r, script, pid, fd, err);
 
-	r->refused |= rc < 0;
-	return rc;
+	if (take_notice(r, script, pid, fd, err) == 0)
+		return 0;
+	r->refused = true;
+	stop(r->c);
+	return -1;
 }
 
 /* ---- the container -----------------------------------------------------------------------------
@@ -249,10 +257,9 @@ static int heard(void *arg, const char *script, pid_t pid, int fd, struct err *e
 
 static unsigned long namespaces_of_criu(const struct restore *r)
 {
-	/* Without its own management of cgroups criu makes no cgroup namespace: what it restores
-	 * inherits the one that it is in. */
-	bool cgroup_ns = config_ns_new(r->c->plan.config, OCI_NS_CGROUP) &&
-			 r->options->image.cgroups == CRIU_CGROUPS_IGNORE;
+	/* criu leaves cgroups alone: what it restores inherits the cgroup namespace that it is in.
+	 */
+	bool cgroup_ns = config_ns_new(r->c->plan.config, OCI_NS_CGROUP);
 
 	return CLONE_NEWNS | (cgroup_ns ? CLONE_NEWCGROUP : 0);
 }
@@ -284,7 +291,9 @@ static int converse(struct restore *r, struct err *err)
 {
 	if (criu_converse(&r->criu, &r->request, heard, r, err) < 0)
 		return r->refused ? -1 : image_explain(&r->image, err);
-	return commit(r, err);
+	if (r->committed)
+		return 0;
+	return err_set(err, ERR_SYSTEM, "criu let the restored processes run without asking");
 }
 
 static int fill(struct creation *c, void *arg, struct err *err)

@@ -17,6 +17,7 @@ from criu import StandIn
 from harness import CGROUP, CRUNTIME, cgroup_of, cruntime, parse, wait_until
 
 DUMP, RESTORE, PRE_DUMP = 1, 2, 4
+BUSY = "i=0; while :; do i=$((i+1)); echo $i >/count; done"
 COUNTER = "i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.02; done"
 
 # Asked when a test needs it, and only once: it takes a tenth of a second.
@@ -48,7 +49,7 @@ def launch(bundle, script=COUNTER, **more):
             "stderr": subprocess.DEVNULL, **more}
     args = [CRUNTIME, "--root", bundle.root, "run", "-d", "-b", bundle.dir, bundle.id]
     subprocess.run([str(a) for a in args], check=True, timeout=harness.TIMEOUT, **more)
-    if script == COUNTER:
+    if script in (BUSY, COUNTER):
         wait_until(lambda: (bundle.rootfs / "count").exists(), "the first number")
 
 
@@ -347,14 +348,14 @@ def test_image_with_more_rights_than_the_config_is_refused(bundle, image, change
     bundle.process["noNewPrivileges"] = False
     bundle.remove_namespace("uts")
     del bundle.config["hostname"]
-    launch(bundle)
+    launch(bundle, BUSY)
     checkpoint(bundle, image)
-    at = counter(bundle)
+    at = (bundle.rootfs / "count").read_text()
     change(bundle)
     result = restore(bundle, image, "--pid-file", bundle.dir / "pid", check=False)
     assert text in bundle.one_line(result)
     gone(bundle)
-    assert counter(bundle) == at, "it ran"
+    assert (bundle.rootfs / "count").read_text() == at, "it ran"
     assert not (bundle.dir / "pid").exists() and not (CGROUP / bundle.id).exists()
 
 
@@ -437,6 +438,7 @@ def test_bad_options_of_restore(bundle, an_image, stand_in, tmp_path, options, t
     (["--parent-path", "none"], "invalid --parent-path 'none'"),
     (["--page-server", "here"], "--page-server 'here': use ADDRESS:PORT"),
     (["--status-fd", "77"], "--status-fd '77': expected a descriptor"),
+    (["--manage-cgroups-mode", "soft"], "--manage-cgroups-mode: only ignore is supported"),
     (["--status-fd", "x"], "--status-fd 'x': expected a descriptor"),
 ])
 def test_bad_options_of_checkpoint(bundle, image, stand_in, options, text):
@@ -533,8 +535,9 @@ def test_request_of_restore(bundle, an_image, stand_in):
     ([["fork"], ["notify", "setup-namespaces"], ["die"]], "criu ended without an answer"),
     ([["fork"], ["notify", "pre-resume"]], "capabilities that config.json does not grant"),
     ([["fork"], ["notify", "post-restore"], ["fail", "late"]], "criu failed: late"),
-    ([["fork"]], "capabilities that config.json does not grant"),
-    ([], "criu did not say what it has restored"),
+    ([["notify", "pre-resume"]], "criu did not say what it has restored"),
+    ([["fork"]], "criu let the restored processes run without asking"),
+    ([], "criu let the restored processes run without asking"),
 ])
 def test_nothing_is_left_of_a_failed_restore(bundle, an_image, stand_in, steps, text):
     """I-25: no process, cgroup, record, pid file; the fixtures look for the first three."""
@@ -548,14 +551,14 @@ def test_nothing_is_left_of_a_failed_restore(bundle, an_image, stand_in, steps, 
 
 
 def test_failing_hook_ends_the_restore(bundle, an_image, stand_in):
-    """criu hears that, and the poststop hooks run."""
+    """criu ends with what it has restored, and the poststop hooks run."""
     bundle.hook("createRuntime", "echo no; exit 3")
     stop = bundle.hook("poststop", "cat >$OUT")
     bundle.remove_namespace("network")
     stand_in.play(["fork"], ["notify", "setup-namespaces"])
     line = bundle.one_line(restore(bundle, an_image, program=stand_in.program, check=False))
     assert "error running createRuntime hook #0" in line and "criu" not in line
-    assert {"script": "setup-namespaces", "success": 0} in stand_in.records()
+    assert len(stand_in.records()) == 1, "criu was answered"
     assert parse(stop.read_text()).status == "stopped"
     gone(bundle)
 

@@ -10,7 +10,7 @@
 static void flatten(struct str *out, const char *prefix, const char *p, size_t len, int depth)
 {
 	/* Messages within: options, and of these pairs, the page server. */
-	static const unsigned inner[] = { 11, 23, 25, 27, 39 };
+	static const unsigned inner[] = { 11, 23, 27, 39 };
 	struct pb_reader r = { p, p + len };
 	struct pb_field f;
 
@@ -71,9 +71,6 @@ static void options_become_fields(void **state)
 		{ { .pre_dump = true }, "2.15=1" },
 		{ { .auto_dedup = true }, "2.16=1" },
 		{ { .link_remap = true }, "2.18=1" },
-		{ { .cgroups = CRIU_CGROUPS_SOFT }, "2.34=3" },
-		{ { .cgroups = CRIU_CGROUPS_FULL }, "2.34=4" },
-		{ { .cgroups = CRIU_CGROUPS_STRICT }, "2.34=5" },
 		{ { .tcp_skip_in_flight = true }, "2.46=1" },
 		{ { .lazy_pages = true }, "2.48=1" },
 		{ { .tcp_close = true }, "2.52=1" },
@@ -143,7 +140,6 @@ static void parts_are_added(void **state)
 	criu_put_pid(&r, 42);
 	criu_put_root(&r, "/rootfs");
 	criu_put_freezer(&r, "/sys/fs/cgroup/web");
-	criu_put_cgroup(&r, "/web");
 	criu_put_mount(&r, "/data", "/srv/data");
 	criu_put_external(&r, "net[12]:key");
 	criu_put_inherited(&r, "pipe:[3]", 2);
@@ -157,7 +153,6 @@ static void parts_are_added(void **state)
 		"2.10=x.log",
 		"2.2=42",
 		"2.13=/rootfs",
-		"2.25.2=/web",
 		"2.44=/sys/fs/cgroup/web",
 		"2.23.1=/data",
 		"2.23.2=/srv/data",
@@ -179,10 +174,13 @@ static void bad_texts_are_refused(void **state)
 	static const char *const servers[] = { "x", ":1", "a:", "a:0", "a:65536", "a:x", "" };
 	const char *ipc = "ipc";
 	const struct image_options namespaces = { .empty_ns = { .v = &ipc, .n = 1 } };
+	const struct image_options modes = { .cgroups = CRIU_CGROUPS_SOFT };
 	AUTO_CRIU_REQUEST r = CRIU_REQUEST_INIT;
 	struct err err = ERR_INIT;
 
 	(void)state;
+	assert_int_equal(criu_request_begin(&r, CRIU_DUMP, &modes, &err), -1);
+	assert_non_null(strstr(err.msg, "--manage-cgroups-mode"));
 	for (size_t i = 0; i < ARRAY_LEN(servers); i++) {
 		struct image_options o = { .page_server = servers[i] };
 		assert_int_equal(criu_request_begin(&r, CRIU_DUMP, &o, &err), -1);
