@@ -158,7 +158,8 @@ struct image {
 		.dir = -1, .work = -1                                                              \
 	}
 
-/* Opens both directories; with CREATE what is missing is made, else an image has to be there. */
+/* Opens both directories; with CREATE what is missing is made, else an image has to be there. An old
+ * LOG is removed. */
 int image_open(const struct image_options *o, bool create, const char *log, struct image *ret,
 	       struct err *err) MUST_CHECK;
 void image_done(struct image *im);

@@ -85,6 +85,8 @@ int image_open(const struct image_options *o, bool create, const char *log, stru
 	im.log = log;
 	if (open_dir(im.work_name, true, &im.work, err) < 0)
 		return err_wrap(err, "--work-path");
+	/* What an earlier run has said must not be taken for this one's. */
+	(void)unlinkat(im.work, log, 0);
 	*ret = im;
 	im = (struct image)IMAGE_INIT;
 	return 0;

@@ -583,9 +583,9 @@ def test_runtime_that_is_killed_takes_criu_along(bundle, an_image, stand_in):
 
 def test_failed_checkpoint_leaves_the_container(bundle, image, stand_in):
     bundle.hold()
-    for steps, text in (([["die"]], "criu ended without an answer"),
-                        ([["log", "Error (a.c:1): why"], ["fail", "x"]],
-                         f"criu failed: why (see '{image}/dump.log')")):
+    dead = ([["die"]], "criu ended without an answer")
+    for steps, text in (([["log", "Error (a.c:1): why"], ["fail", "x"]],
+                         f"criu failed: why (see '{image}/dump.log')"), dead):
         stand_in.play(*steps)
         result = checkpoint(bundle, image, program=stand_in.program, check=False)
         assert text in bundle.one_line(result)
