@@ -63,12 +63,13 @@ struct cli {
 	bool systemd_cgroup;
 	int cgroup_manager; /* enum cgroup_manager */
 	int rootless;       /* accepted, without effect */
-	const char *criu;   /* accepted, without effect */
+	const char *criu;   /* NULL: cli/criu.h looks for it */
 	bool version;
 
 	/* options of the commands */
 	struct create_options create; /* exec: those that it shares with create */
 	struct exec_options exec;
+	struct image_options image;
 	struct unit_manager manager; /* filled by the systemd cgroup driver */
 	const char *new_id;          /* --id */
 	bool all, force, quiet, rootless_spec;
@@ -107,6 +108,9 @@ struct command {
 	bool log_optional;     /* works even if --log cannot be opened */
 	bool enters_container; /* a process of ours will be inside: base/self.h */
 	int fail_code;         /* 0: the usual one */
+	/* NULL, or: fails, with the reason, when the command cannot work on this machine; --help
+	 * then fails as well. */
+	int (*usable)(struct cli *c, struct err *err);
 	int (*run)(struct cli *c, struct err *err);
 };
 
@@ -117,7 +121,8 @@ struct command {
 
 extern const struct command command_create, command_run, command_start, command_state, command_kill,
 	command_exec, command_delete, command_list, command_ps, command_spec, command_features,
-	command_pause, command_resume, command_update, command_events, command_stats;
+	command_pause, command_resume, command_update, command_events, command_stats,
+	command_checkpoint, command_restore;
 
 /* All of them in the order of the help text, ended by NULL; and the global options. */
 extern const struct command *const cli_commands[];
@@ -137,6 +142,9 @@ int cli_open_root(const struct cli *c, bool create, int *ret_fd, struct err *err
 
 /* Takes the first operand as the id of a container and checks it. */
 int cli_take_id(struct cli *c, struct err *err) MUST_CHECK;
+
+/* Fills c->create with what the options say about who makes the cgroup. */
+int cli_choose_cgroup_manager(struct cli *c, struct err *err) MUST_CHECK;
 
 /* --interval in nanoseconds, DEFAULT_NS when it is not given; zero is refused. */
 int cli_interval(const struct cli *c, uint64_t default_ns, uint64_t *ret_ns,

@@ -32,7 +32,8 @@ struct create_options {
 	bool no_cgroup; /* stay in the caller's; real limits are refused then */
 	/* The systemd cgroup driver asks it for a scope; NULL: we make the cgroup. */
 	const struct unit_manager *manager;
-	/* run only: */
+	bool restore; /* container_restore() fills the container with what an image holds */
+	/* run and restore only: */
 	bool detach, keep, no_subreaper;
 };
 
@@ -80,6 +81,61 @@ int container_kill(int rootfd, const char *id, int sig, bool all, struct err *er
 /* Freezes all processes of a created or running container, and lets them go on. */
 int container_pause(int rootfd, const char *id, struct err *err) MUST_CHECK;
 int container_resume(int rootfd, const char *id, struct err *err) MUST_CHECK;
+
+/* ---- checkpoint and restore ------------------------------------------------------------------ */
+
+enum criu_cgroups { /* --manage-cgroups-mode; in the order of its choices */
+	CRIU_CGROUPS_IGNORE, /* the runtime places the processes: one cgroup, its limits */
+	/* Refused so far: */
+	CRIU_CGROUPS_SOFT,
+	CRIU_CGROUPS_FULL,
+	CRIU_CGROUPS_STRICT
+};
+
+enum criu_network_lock { /* in the order of its choices */
+	CRIU_LOCK_DEFAULT,
+	CRIU_LOCK_IPTABLES,
+	CRIU_LOCK_NFTABLES,
+	CRIU_LOCK_SKIP
+};
+
+/* What the image of a container is, and how criu(8) makes it or reads it. Paths are relative to the
+ * caller's directory (D-25). */
+struct image_options {
+	const char *criu;        /* the program; absolute */
+	const char *image_path;  /* NULL: "checkpoint" */
+	const char *work_path;   /* logs, sockets; NULL: the image's */
+	const char *parent_path; /* checkpoint: relative to the image's; NULL: none */
+	const char *page_server; /* checkpoint: ADDRESS:PORT; NULL: pages go into the image */
+	const char *status_fd;   /* checkpoint: a descriptor of the caller's as text, or NULL */
+	const char *lsm_profile, *lsm_mount_context; /* restore; NULL: the config's, the image's */
+	int cgroups;                                 /* enum criu_cgroups */
+	int network_lock;                            /* enum criu_network_lock */
+	struct str_list empty_ns;                    /* "network" is the only one there is */
+	bool leave_running, pre_dump;                /* checkpoint */
+	bool tcp_established, tcp_skip_in_flight, tcp_close;
+	bool ext_unix_sk, shell_job, file_locks, link_remap, auto_dedup, lazy_pages;
+};
+
+struct restore_options {
+	struct create_options shared; /* what create and run have; `restore` is set */
+	struct image_options image;
+};
+
+/* Whether criu(8) works on this machine for this caller; the failure says why not. Takes a tenth of a
+ * second. CRIU NULL: it was not found. */
+int container_check_criu(const char *criu, struct err *err) MUST_CHECK;
+
+/* Writes a running or paused container into an image. It is gone afterwards, poststop hooks
+ * included, unless it is to be left running; when it fails, the container goes on as it was. */
+int container_checkpoint(int rootfd, const char *id, const struct image_options *o,
+			 struct err *err) MUST_CHECK;
+
+/* Makes a running container from a bundle and an image. Everything that holds a container in its
+ * bounds comes from config.json, and what the image's processes hold beyond that is refused before
+ * they run (S-39). *ret_code: as container_run(). A failure leaves nothing behind. */
+int container_restore(int rootfd, const struct restore_options *o, int *ret_code,
+		      struct err *err) MUST_CHECK;
 
 /* Changes limits of a container that is not stopped: RESOURCES is a document of
  * config_parse_resources(), SCHEMATA are lines for its class of service in resctrl, or NULL. What

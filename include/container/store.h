@@ -52,6 +52,7 @@ struct record {
 	bool has_poststart, has_poststop; /* hooks to run from the saved config */
 	bool hooks_began; /* a failed or killed create owes poststop hooks (R-HOOK-13) */
 	bool has_process; /* config had `process`; without it start fails (R-LIFE-09) */
+	struct json_strings stdio; /* 0-2 at the start: "pipe:[12]" or "" (descriptors.json) */
 	bool notifies;    /* start has to reach the seccomp agent of the saved config */
 	struct json_map annotations;
 };

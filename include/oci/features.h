@@ -2,6 +2,8 @@
 /* oci/features.h - the features document (features.md) */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/str.h"
 
 #define OCI_VERSION_MIN "1.0.0"
@@ -12,6 +14,7 @@ struct features_input {
 	const char *version, *commit;               /* of this program */
 	const char *libseccomp_version;             /* "2.5.4" */
 	const char *const *seccomp_supported_flags; /* probed, NULL-terminated */
+	bool checkpoint; /* criu works on this machine */
 };
 
 /* Appends the document, built from the tables of oci/names.h; indented. Only what this version

@@ -39,7 +39,7 @@ const struct opt cli_global_options[] = {
 	{ "rootless", 0, OPT_CHOICE, AT(rootless), "VALUE",
 	  "accepted, without effect", tristate },
 	{ "criu", 0, OPT_STRING, AT(criu), "PATH",
-	  "accepted, without effect", NULL },
+	  "the criu program (default: that in $PATH)", NULL },
 	{ "version", 'v', OPT_FLAG, AT(version), NULL,
 	  "show version, commit and spec, and exit", NULL },
 	OPT_HELP_ROW,
@@ -48,16 +48,11 @@ const struct opt cli_global_options[] = {
 /* clang-format on */
 
 const struct command *const cli_commands[] = {
-	&command_create,   &command_start, &command_run,    &command_exec,   &command_state,
-	&command_kill,     &command_pause, &command_resume, &command_update, &command_delete,
-	&command_list,     &command_ps,    &command_events, &command_stats,  &command_spec,
-	&command_features, NULL,
-};
-
-/* Other runtimes have these. Without this list a user would be asked whether he meant `spec`. */
-static const char *const missing_commands[] = {
-	"checkpoint",
-	"restore",
+	&command_create,     &command_start,   &command_run,      &command_exec,
+	&command_state,      &command_kill,    &command_pause,    &command_resume,
+	&command_update,     &command_delete,  &command_list,     &command_ps,
+	&command_events,     &command_stats,   &command_checkpoint, &command_restore,
+	&command_spec,       &command_features, NULL,
 };
 
 int cli_open_root(const struct cli *c, bool create, int *ret_fd, struct err *err)
@@ -109,10 +104,6 @@ static int fail_unknown_command(const char *name, struct err *err)
 	const char *names[ARRAY_LEN(cli_commands)];
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(missing_commands); i++) {
-		if (strcmp(name, missing_commands[i]) == 0)
-			return err_set(err, ERR_USAGE, "command '%s' is not supported yet", name);
-	}
 	for (; cli_commands[n]; n++)
 		names[n] = cli_commands[n]->name;
 
@@ -171,6 +162,16 @@ static int fail_usage(const char *name, struct err *err)
 	return err_set(err, ERR_USAGE, "%s: %s (see '%s --help')", name, err->msg, name);
 }
 
+/* The help of a command that cannot work here is the reason for that (D-19). */
+static int help_command(struct cli *c, const struct command *cmd, struct err *err)
+{
+	if (cmd->usable && cmd->usable(c, err) < 0)
+		return err_wrap(err, "%s", cmd->name);
+	cli_help_command(&c->out, cmd);
+
+	return 0;
+}
+
 /* Returns 0, or 1 when help was asked for, or -1. */
 static int parse_command(struct cli *c, const struct command *cmd, struct opt_scan *s,
 			 struct err *err)
@@ -220,9 +221,8 @@ static int print_help(struct cli *c, const struct opt_scan *s, struct err *err)
 	}
 	if (find_command(s->argv[0], &cmd, err) < 0)
 		return fail_no_help(s->argv[0], err);
-	cli_help_command(&c->out, cmd);
 
-	return 0;
+	return help_command(c, cmd, err);
 }
 
 int cli_parse(struct cli *c, int argc, char **argv, const struct command **ret, struct err *err)
@@ -259,9 +259,9 @@ int cli_parse(struct cli *c, int argc, char **argv, const struct command **ret, 
 
 	r = parse_command(c, cmd, &s, err);
 	if (r == 1)
-		cli_help_command(&c->out, cmd);
-	else if (r == 0)
+		return help_command(c, cmd, err);
+	if (r == 0)
 		*ret = cmd;
 
-	return r < 0 ? -1 : 0;
+	return r;
 }

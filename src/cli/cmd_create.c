@@ -53,7 +53,7 @@ static const struct opt run_opts[] = {
 };
 /* clang-format on */
 
-static int choose_cgroup_manager(struct cli *c, struct err *err)
+int cli_choose_cgroup_manager(struct cli *c, struct err *err)
 {
 	c->create.no_cgroup = c->cgroup_manager == MANAGER_DISABLED;
 	if (c->systemd_cgroup && c->create.no_cgroup)
@@ -101,7 +101,7 @@ static int take_operand(struct cli *c, char made_id[STORE_ID_MAX + 1], struct er
 /* Everything that create and run have in common. */
 static int begin(struct cli *c, char made_id[STORE_ID_MAX + 1], int *ret_root, struct err *err)
 {
-	if (take_operand(c, made_id, err) < 0 || choose_cgroup_manager(c, err) < 0)
+	if (take_operand(c, made_id, err) < 0 || cli_choose_cgroup_manager(c, err) < 0)
 		return -1;
 	c->create.id = c->id;
 	if (env_copy("NOTIFY_SOCKET", &c->arena, &c->create.notify_socket, err) < 0)

@@ -12,7 +12,7 @@ void cli_help(struct str *out)
 		     "Creates and runs containers from OCI bundles.\n\n"
 		     "Commands:\n");
 	for (const struct command *const *c = cli_commands; *c; c++)
-		str_addf(out, "  %-10s%s\n", (*c)->name, (*c)->summary);
+		str_addf(out, "  %-12s%s\n", (*c)->name, (*c)->summary);
 	str_add(out, "\nGlobal options, before the command:\n");
 	opt_help(out, cli_global_options);
 	str_add(out, "\nExample:\n"

@@ -28,6 +28,28 @@
 /* ---- record ------------------------------------------------------------------------------------
  */
 
+/* Pipes of the caller, which are ours now: an image of the container knows them by these names, and
+ * `restore` puts others in their place. */
+static int note_stdio(struct creation *c, struct err *err)
+{
+	struct json_strings *s = &c->record.stdio;
+	char text[64];
+
+	s->v = ARENA_NEW(&c->plan.arena, const char *, 4);
+	if (!s->v)
+		return err_oom(err);
+	for (; s->n < 3; s->n++) {
+		char name[] = "self/fd/0";
+		name[sizeof(name) - 2] = (char)('0' + s->n);
+		ssize_t len = readlinkat(c->plan.procfd, name, text, sizeof(text) - 1);
+		text[len > 0 ? len : 0] = '\0';
+		s->v[s->n] = str_starts(text, "pipe:") ? arena_strdup(&c->plan.arena, text) : "";
+		if (!s->v[s->n])
+			return err_oom(err);
+	}
+	return 0;
+}
+
 static int init_record(struct creation *c, struct err *err)
 {
 	const struct oci_config *config = c->plan.config;
@@ -54,7 +76,7 @@ static int init_record(struct creation *c, struct err *err)
 		.notifies = config_notifies(config),
 		.annotations = config->annotations,
 	};
-	return 0;
+	return config->process.terminal ? 0 : note_stdio(c, err);
 }
 
 /* ---- undo ---------------------------------------------------------------------------------------
@@ -182,6 +204,8 @@ static int claim(struct creation *c, int rootfd, struct err *err)
 		return -1;
 	if (plan_has_ready(&c->plan) && bind_ready(c, err) < 0)
 		return -1;
+	if (c->plan.options->restore)
+		return 0;
 	return fd_listen_unix_at(c->store.dir, "start.sock", SOCK_SEQPACKET, &c->listener, err);
 }
 
@@ -212,6 +236,17 @@ static int hide(const struct plan *p, struct err *err)
 		return 0;
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "make the runtime undumpable");
+	return 0;
+}
+
+int create_note_process(struct creation *c, struct err *err)
+{
+	char state;
+
+	c->record.pid = c->proc.pid;
+	if (proc_stat(c->proc.pid, &c->proc.start_time, &state) < 0)
+		return err_sys(err, "read the start time of process %d", c->proc.pid);
+	c->record.start_time = c->proc.start_time;
 	return 0;
 }
 
@@ -246,12 +281,7 @@ static int spawn(struct creation *c, struct err *err)
 		return -1;
 	scope_release(&c->scope);
 	fd_close(&c->listener); /* the child's copy serves `start`, and ends with the child */
-	c->record.pid = c->proc.pid;
-	char state;
-	if (proc_stat(c->proc.pid, &c->proc.start_time, &state) < 0)
-		return err_sys(err, "read the start time of process %d", c->proc.pid);
-	c->record.start_time = c->proc.start_time;
-	return 0;
+	return create_note_process(c, err);
 }
 
 /* The child ended without a word: killed from outside, by the OOM killer, or by a bug. */
@@ -331,17 +361,25 @@ static int note_hooks(struct creation *c, struct err *err)
 	return store_write(&c->store, &c->record, err);
 }
 
-static int run_host_hooks(struct creation *c, struct err *err)
+int create_host_hooks(struct creation *c, struct err *err)
 {
+	const struct oci_config *config = c->plan.config;
 	AUTO_STR text = STR_INIT;
 
+	if (!config->hooks[HOOK_PRESTART].n && !config->hooks[HOOK_CREATE_RUNTIME].n)
+		return 0;
 	if (note_hooks(c, err) < 0 || state_text(c, STATUS_CREATING, &text, err) < 0)
 		return -1;
 	const struct hook_context ctx = { .state = text.s, .cwdfd = c->plan.bundlefd };
-	if (hooks_run(c->plan.config, HOOK_PRESTART, &ctx, err) < 0 ||
-	    hooks_run(c->plan.config, HOOK_CREATE_RUNTIME, &ctx, err) < 0)
+	if (hooks_run(config, HOOK_PRESTART, &ctx, err) < 0 ||
+	    hooks_run(config, HOOK_CREATE_RUNTIME, &ctx, err) < 0)
 		return -1;
-	return answer(c, SYNC_HOOKS_DONE, err);
+	return 0;
+}
+
+static int run_host_hooks(struct creation *c, struct err *err)
+{
+	return create_host_hooks(c, err) < 0 ? -1 : answer(c, SYNC_HOOKS_DONE, err);
 }
 
 /* The child is not yet reaped, so its number is still its own. */
@@ -398,7 +436,7 @@ static int follow_setup(struct creation *c, struct err *err)
 /* ---- results for the caller ------------------------------------------------------------------
  */
 
-static int commit(struct creation *c, struct err *err)
+int create_commit(struct creation *c, struct err *err)
 {
 	c->record.phase = PHASE_CREATED;
 	if (caller_send_pidfd(&c->plan, &c->proc, err) < 0 ||
@@ -406,14 +444,24 @@ static int commit(struct creation *c, struct err *err)
 	    caller_write_pid_file(c->plan.options->pid_file, c->proc.pid, err) < 0)
 		return -1;
 	c->pid_file_written = c->plan.options->pid_file;
-	return answer(c, SYNC_COMMIT, err);
+	return 0;
 }
 
 /* ---- all together
  * -------------------------------------------------------------------------------- */
 
-int create_begin(int rootfd, const struct create_options *o, bool detached, struct creation *ret,
-		 struct err *err)
+/* The usual source: one clone, then what the child asks for. */
+static int populate(struct creation *c, void *arg UNUSED, struct err *err)
+{
+	if (spawn(c, err) < 0 || equip(c, err) < 0 || follow_setup(c, err) < 0 ||
+	    create_commit(c, err) < 0)
+		return -1;
+	return answer(c, SYNC_COMMIT, err);
+}
+
+int create_populated(int rootfd, const struct create_options *o, bool detached,
+		     int (*fill)(struct creation *c, void *arg, struct err *err), void *arg,
+		     struct creation *ret, struct err *err)
 {
 	struct creation *c = ret;
 
@@ -431,12 +479,17 @@ int create_begin(int rootfd, const struct create_options *o, bool detached, stru
 	};
 	if (plan_build(o, detached, &c->plan, err) < 0)
 		return -1;
-	if (claim(c, rootfd, err) == 0 && make_cgroup(c, err) == 0 && spawn(c, err) == 0 &&
-	    equip(c, err) == 0 && follow_setup(c, err) == 0 && commit(c, err) == 0)
+	if (claim(c, rootfd, err) == 0 && make_cgroup(c, err) == 0 && fill(c, arg, err) == 0)
 		return 0;
 	create_undo(c);
 	create_end(c);
 	return -1;
+}
+
+int create_begin(int rootfd, const struct create_options *o, bool detached, struct creation *ret,
+		 struct err *err)
+{
+	return create_populated(rootfd, o, detached, populate, NULL, ret, err);
 }
 
 int container_create(int rootfd, const struct create_options *o, struct err *err)

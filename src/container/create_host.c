@@ -31,13 +31,13 @@ static int take_devices(struct creation *c, struct err *err)
 	return net_devices_move(c->plan.config, c->plan.procfd, fd_take(&netns), &c->net, err);
 }
 
-static int join_rdt(struct creation *c, struct err *err)
+int create_join_rdt(struct creation *c, pid_t pid, struct err *err)
 {
 	const struct oci_config *config = c->plan.config;
 
 	if (!config->linux_.intel_rdt.present)
 		return 0;
-	if (rdt_apply(&c->plan.rdt, c->proc.pid, &c->record.rdt, err) < 0)
+	if (rdt_apply(&c->plan.rdt, pid, &c->record.rdt, err) < 0)
 		return config_wrap(config, config->linux_.intel_rdt.at, err, "linux.intelRdt");
 	/* The record had what was to be made; now it has what was, with inode numbers. */
 	return store_write(&c->store, &c->record, err);
@@ -45,7 +45,7 @@ static int join_rdt(struct creation *c, struct err *err)
 
 int create_take_host(struct creation *c, struct err *err)
 {
-	return take_devices(c, err) < 0 ? -1 : join_rdt(c, err);
+	return take_devices(c, err) < 0 ? -1 : create_join_rdt(c, c->proc.pid, err);
 }
 
 bool create_give_back(struct creation *c)

@@ -276,7 +276,7 @@ static int build_kernel_parts(struct plan *p, struct err *err)
 
 	if (ns_plan_build(p->config, &p->ns, err) < 0 ||
 	    sysctl_check(p->config, p->ns.own, err) < 0 ||
-	    net_devices_check(p->config, &p->ns, p->procfd, err) < 0)
+	    (!p->options->restore && net_devices_check(p->config, &p->ns, p->procfd, err) < 0))
 		return -1;
 	rootfs.user_ns = p->ns.join[OCI_NS_USER];
 	p->user_ns = config_ns_new(p->config, OCI_NS_USER) || p->ns.join[OCI_NS_USER] >= 0;

@@ -38,6 +38,18 @@ static void add_rdt(struct str *b, const struct rdt_group *g)
 		 g->monitor_inode);
 }
 
+static void add_strings(struct str *b, const char *key, const struct json_strings *s)
+{
+	if (!s->n)
+		return;
+	str_addf(b, ",\"%s\":", key);
+	for (size_t i = 0; i < s->n; i++) {
+		str_add(b, i ? "," : "[");
+		str_add_json(b, s->v[i]);
+	}
+	str_add(b, "]");
+}
+
 static void add_annotations(struct str *b, const struct json_map *m)
 {
 	str_add(b, ",\"annotations\":{");
@@ -75,6 +87,7 @@ int store_write(const struct store *s, const struct record *r, struct err *err)
 	add_bool(&b, "hooksBegan", r->hooks_began);
 	add_bool(&b, "process", r->has_process);
 	add_bool(&b, "notifies", r->notifies);
+	add_strings(&b, "stdio", &r->stdio);
 	add_annotations(&b, &r->annotations);
 	str_add(&b, "}\n");
 
@@ -130,6 +143,7 @@ static const struct json_field record_fields[] = {
 	F("hooksBegan",      r.hooks_began,    json_dec_bool,   true),
 	F("process",         r.has_process,    json_dec_bool,   true),
 	F("notifies",        r.notifies,       json_dec_bool,   true),
+	F("stdio",           r.stdio,          json_dec_strings, false),
 	F("annotations",     r.annotations,    json_dec_map,    true),
 	{ .key = NULL },
 };

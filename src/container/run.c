@@ -50,9 +50,9 @@ static int wait_and_delete(int rootfd, const struct create_options *o, struct re
 	return 0;
 }
 
-/* create and start. *ret_proc is the container's process, *ret_master (may be NULL) its terminal. */
-static int launch(int rootfd, const struct create_options *o, struct proc *ret_proc,
-		  int *ret_master, struct ready *ret_ready, struct err *err)
+/* create and start. */
+static int launch(int rootfd, const struct create_options *o, void *arg UNUSED,
+		  struct proc *ret_proc, int *ret_master, struct ready *ret_ready, struct err *err)
 {
 	struct creation c;
 
@@ -63,21 +63,21 @@ static int launch(int rootfd, const struct create_options *o, struct proc *ret_p
 	int rc = start(&c, ret_ready, err);
 	*ret_proc = c.proc;
 	c.proc = (struct proc)PROC_INIT;
-	if (ret_master)
-		*ret_master = fd_take(&c.master);
+	*ret_master = fd_take(&c.master);
 	create_end(&c); /* the trees of the plan must not stay busy while the container runs */
 	if (rc < 0)
 		clean_up(rootfd, o->id, ret_proc);
 	return rc;
 }
 
-static int run_detached(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
+static int run_detached(int rootfd, const struct create_options *o, run_launch_fn *fn, void *arg,
+			struct err *err)
 {
 	AUTO_READY ready = READY_INIT;
 	AUTO_PROC p = PROC_INIT;
+	AUTO_FD master = -1; /* there is none: it went to the console socket */
 
-	*ret_code = 0;
-	if (launch(rootfd, o, &p, NULL, &ready, err) < 0)
+	if (fn(rootfd, o, arg, &p, &master, &ready, err) < 0)
 		return -1;
 	if (ready_wait(&ready, &p, err) == 0)
 		return 0;
@@ -85,13 +85,15 @@ static int run_detached(int rootfd, const struct create_options *o, int *ret_cod
 	return -1;
 }
 
-int container_run(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
+int run_launched(int rootfd, const struct create_options *o, run_launch_fn *fn, void *arg,
+		 int *ret_code, struct err *err)
 {
 	AUTO_PROC p = PROC_INIT;
 	struct relay r;
 
+	*ret_code = 0;
 	if (o->detach)
-		return run_detached(rootfd, o, ret_code, err);
+		return run_detached(rootfd, o, fn, arg, err);
 	/* Orphans of a container without a pid namespace come to us, to be collected (runc does the
 	 * same). */
 	if (!o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
@@ -99,9 +101,14 @@ int container_run(int rootfd, const struct create_options *o, int *ret_code, str
 	int rc = relay_prepare(&r, err);
 	/* The readiness of the program is for the relay, which also hears signals meanwhile. */
 	if (rc == 0)
-		rc = launch(rootfd, o, &p, &r.master, &r.ready, err);
+		rc = fn(rootfd, o, arg, &p, &r.master, &r.ready, err);
 	if (rc == 0)
 		rc = wait_and_delete(rootfd, o, &r, &p, ret_code, err);
 	relay_done(&r);
 	return rc;
+}
+
+int container_run(int rootfd, const struct create_options *o, int *ret_code, struct err *err)
+{
+	return run_launched(rootfd, o, launch, NULL, ret_code, err);
 }

@@ -2,10 +2,14 @@
 #include "kernel/mountinfo.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/file.h"
+#include "kernel/procfs.h"
 
 /* A machine with ten thousand containers has some megabytes of mounts. */
 #define MOUNTINFO_MAX ((size_t)32 << 20)
@@ -96,5 +100,43 @@ int mountinfo_find(const char *type, struct arena *a, const char **ret, struct e
 		return -1;
 
 	*ret = mountinfo_find_in(text, type);
+	return 0;
+}
+
+int mountinfo_read(int procfd, pid_t pid, struct arena *a, char **ret, struct err *err)
+{
+	char name[sizeof("/mountinfo") + 3 * sizeof(pid)];
+	AUTO_FD fd = -1;
+	size_t len;
+
+	(void)snprintf(name, sizeof(name), "%d/mountinfo", pid);
+	if (procfs_open_file(procfd, name, O_RDONLY, &fd, err) < 0)
+		return -1;
+	return file_read_fd(fd, name, MOUNTINFO_MAX, a, ret, &len, err);
+}
+
+int mountinfo_point(const char *text, uint64_t id, struct arena *a, const char **ret,
+		    struct err *err)
+{
+	char prefix[3 * sizeof(id)];
+	int len = snprintf(prefix, sizeof(prefix), "%" PRIu64 " ", id);
+
+	*ret = NULL;
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, prefix, (size_t)len) != 0)
+			continue;
+
+		char *copy = arena_strndup(a, line, strcspn(line, "\n"));
+		if (!copy)
+			return err_oom(err);
+		char *point = NULL, *p = copy;
+		for (size_t i = 0; i < 5; i++)
+			point = next_field(&p);
+		if (point)
+			unescape(point);
+		*ret = point;
+		return 0;
+	}
 	return 0;
 }

@@ -162,7 +162,8 @@ void features_print(struct str *out, const struct features_input *in)
 	put_optional(&w, "io.cruntime.commit", in->commit);
 	put_optional(&w, "io.cruntime.version", in->version);
 	put_optional(&w, "io.github.seccomp.libseccomp.version", in->libseccomp_version);
-	json_put_string(&w, "org.opencontainers.runc.checkpoint.enabled", "false");
+	json_put_string(&w, "org.opencontainers.runc.checkpoint.enabled",
+			in->checkpoint ? "true" : "false");
 	json_close(&w, '}');
 	/* C-ANN-05; with the systemd cgroup driver only, and from a short list of names. */
 	json_put_strings(&w, "potentiallyUnsafeConfigAnnotations", unsafe);

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import criu
 import harness
 
 # What each environment of tests/in is known to have. Something missing that is listed here fails
@@ -61,6 +62,8 @@ def has(name):
         "apparmor": apparmor,
         "systemd": lambda: pathlib.Path("/proc/1/comm").read_text() == "systemd\n"
         or "systemd is not process 1 (its guest needs the package systemd)",
+        "criu": lambda: criu.reason() or True,
+        "criu-dirty": lambda: criu.reason("mem_dirty_track") or True,
         "no-apparmor": lambda: apparmor() is not True or "AppArmor is there",
         "selinux": lambda: "selinuxfs" in pathlib.Path("/proc/filesystems").read_text()
         or "kernel without SELinux",

@@ -408,6 +408,24 @@ static void hierarchy_is_found_among_mounts(void **state)
 	assert_null(mountinfo_find_in(empty, "cgroup2"));
 }
 
+static void mounts_are_found_by_number(void **state)
+{
+	const char *text = "22 1 0:5 / / rw - ext4 /dev/sda rw\n"
+			   "223 22 0:26 / /a rw shared:3 - tmpfs tmpfs rw\n"
+			   "23 22 0:26 / /b\\040c rw - tmpfs tmpfs rw\n";
+	AUTO_ARENA a = ARENA_INIT;
+	struct err err = ERR_INIT;
+	const char *point;
+
+	(void)state;
+	assert_int_equal(mountinfo_point(text, 23, &a, &point, &err), 0);
+	assert_string_equal(point, "/b c");
+	assert_int_equal(mountinfo_point(text, 22, &a, &point, &err), 0);
+	assert_string_equal(point, "/");
+	assert_int_equal(mountinfo_point(text, 2, &a, &point, &err), 0);
+	assert_null(point);
+}
+
 static void own_cgroup_is_found(void **state)
 {
 	char hybrid[] = "3:cpuset:/x\n1:name=systemd:/\n0::/user.slice/a\n";
@@ -445,6 +463,7 @@ int main(void)
 		cmocka_unit_test(bad_paths_are_refused),
 		cmocka_unit_test(owner_needs_all_conditions),
 		cmocka_unit_test(hierarchy_is_found_among_mounts),
+		cmocka_unit_test(mounts_are_found_by_number),
 		cmocka_unit_test(own_cgroup_is_found),
 		cmocka_unit_test(events_are_read_by_key),
 	};

@@ -19,7 +19,10 @@ static int print_features(void **state)
 	static const char *const flags[] = { "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC",
 					     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
 					     "SECCOMP_FILTER_FLAG_NEW_LISTENER", NULL };
-	static const struct features_input input = { "0.1.0", "abc123", "2.5.4", flags };
+	static const struct features_input input = { .version = "0.1.0",
+						     .commit = "abc123",
+						     .libseccomp_version = "2.5.4",
+						     .seccomp_supported_flags = flags };
 	struct document *d = calloc(1, sizeof(*d));
 	struct err err = ERR_INIT;
 

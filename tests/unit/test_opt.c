@@ -393,8 +393,8 @@ static void operands_are_counted(void **state)
 			      "(see 'cruntime --help')" },
 		{ "x help foo", "cruntime: No help topic for 'foo': unknown command 'foo' "
 				"(see 'cruntime --help')" },
-		{ "x restore a", "cruntime: command 'restore' is not supported yet "
-				"(see 'cruntime --help')" },
+		{ "x restore a b", "cruntime restore: requires exactly 1 argument, 'b' is one too many "
+				   "(see 'cruntime restore --help')" },
 		/* clang-format on */
 	};
 	const struct command *cmd;
