@@ -53,3 +53,5 @@ int path_normalise(const char *path, char *buf, size_t size) MUST_CHECK;
  * For paths that are stored (bundle). In ARENA-less form: malloc'd, caller frees. NULL with errno.
  */
 char *path_absolute(const char *path) MUST_CHECK;
+void path_free(char **path);
+#define AUTO_PATH AUTO(path_free) char *

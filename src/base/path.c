@@ -480,3 +480,8 @@ char *path_absolute(const char *path)
 
 	return result;
 }
+
+void path_free(char **path)
+{
+	free(*path);
+}

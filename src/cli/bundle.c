@@ -7,13 +7,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/path.h"
+
 /* "-" and the hexadecimal digits. */
 #define SUFFIX_LEN 7
-
-static void free_string(char **s)
-{
-	free(*s);
-}
 
 bool bundle_is_operand(const char *operand)
 {
@@ -49,7 +46,7 @@ static bool is_id_char(char c)
 
 int bundle_make_id(const char *path, char ret[STORE_ID_MAX + 1], struct err *err)
 {
-	AUTO(free_string) char *real = NULL;
+	AUTO_PATH real = NULL;
 	unsigned char random[3];
 	size_t len;
 	size_t n = 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* checkpoint and restore */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,18 +112,13 @@ static int look_along(struct cli *c, const char *dirs, const char **ret, struct 
 	return 0;
 }
 
-static void free_string(char **s)
-{
-	free(*s);
-}
-
 int cli_find_criu(struct cli *c, const char **ret, struct err *err)
 {
 	const char *path = NULL;
 
 	*ret = NULL;
 	if (c->criu && strchr(c->criu, '/')) {
-		AUTO(free_string) char *absolute = path_absolute(c->criu);
+		AUTO_PATH absolute = path_absolute(c->criu);
 		*ret = absolute ? arena_strdup(&c->arena, absolute) : NULL;
 		return *ret ? 0 : err_oom(err);
 	}

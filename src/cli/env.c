@@ -15,11 +15,6 @@
 /* More sockets are not passed by anyone; a stray value must not open hundreds of holes. */
 #define LISTEN_FDS_MAX 1024
 
-static void free_string(char **s)
-{
-	free(*s);
-}
-
 /* The initial user namespace maps every id to itself in one line. Without /proc there is nothing to
  * be seen, and calls as simple as `--version` must work there (engine-contracts 2). */
 static bool in_initial_userns(void)
@@ -71,7 +66,7 @@ int env_root(const char *option, struct str *ret, struct err *err)
 		return env_default_root(euid, !matters || in_initial_userns(), xdg, ret, err);
 	}
 
-	AUTO(free_string) char *path = path_absolute(option);
+	AUTO_PATH path = path_absolute(option);
 	if (!path)
 		return err_sys(err, "state root '%s'", option);
 	/* "/.." is the root directory as well; nobody names a state root "...". */

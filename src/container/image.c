@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,15 +18,10 @@
 /* ---- directories -------------------------------------------------------------------------------
  */
 
-static void free_string(char **s)
-{
-	free(*s);
-}
-
 /* Parents as anybody's, the directory itself as ours: memory of processes will be in it. */
 static int make_dir(const char *path, int *ret_fd, struct err *err)
 {
-	AUTO(free_string) char *absolute = path_absolute(path);
+	AUTO_PATH absolute = path_absolute(path);
 	AUTO_FD top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (!absolute || top < 0)

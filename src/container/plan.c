@@ -28,12 +28,11 @@
 static int open_bundle(struct plan *p, struct err *err)
 {
 	const struct create_options *o = p->options;
-	char *absolute = path_absolute(o->bundle);
+	AUTO_PATH absolute = path_absolute(o->bundle);
 
 	if (!absolute)
 		return err_sys(err, "resolve bundle '%s'", o->bundle);
 	p->bundle = arena_strdup(&p->arena, absolute);
-	free(absolute);
 	if (!p->bundle)
 		return err_oom(err);
 	p->bundlefd = open(o->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -121,6 +121,16 @@ def default_signals():
         signal.signal(number, signal.SIG_DFL)
 
 
+def become(user):
+    """What turns a child into one of USER, with his group alone: for preexec_fn."""
+    def change():
+        default_signals()
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    return change
+
+
 def odd_signals():
     """A caller that ignores and blocks signals, as daemons and shells do (S-80)."""
     for number in (signal.SIGINT, signal.SIGUSR2, signal.SIGPIPE, signal.SIGCHLD):

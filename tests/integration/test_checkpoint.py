@@ -374,9 +374,9 @@ def test_failure_of_criu_is_told_in_one_line(bundle, image):
     launch(bundle)
     checkpoint(bundle, image)
     (image / "pstree.img").write_text("no image")
-    line = bundle.one_line(restore(bundle, image, "--work-path", image / "work", check=False))
+    line = bundle.one_line(restore(bundle, image, "--work-path", image / "logs", check=False))
     assert line.startswith(f"restore '{bundle.id}': criu failed: ")
-    assert line.endswith(f"(see '{image}/work/restore.log')"), line
+    assert line.endswith(f"(see '{image}/logs/restore.log')"), line
     gone(bundle)
 
 

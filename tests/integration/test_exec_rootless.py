@@ -12,11 +12,7 @@ from harness import parse
 USER = 1000
 
 
-def become_user():
-    harness.default_signals()
-    os.setgroups([])
-    os.setresgid(USER, USER, USER)
-    os.setresuid(USER, USER, USER)
+become_user = harness.become(USER)
 
 
 @pytest.fixture

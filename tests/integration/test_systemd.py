@@ -478,11 +478,7 @@ USER = 1000
 RUNTIME_DIR = f"/run/user/{USER}"
 
 
-def become_user():
-    harness.default_signals()
-    os.setgroups([])
-    os.setresgid(USER, USER, USER)
-    os.setresuid(USER, USER, USER)
+become_user = harness.become(USER)
 
 
 @pytest.fixture
