@@ -330,6 +330,9 @@ void criu_last_words(int fd, struct str *out)
 /* ---- does it work here? ------------------------------------------------------------------------
  */
 
+/* It takes a tenth of a second; engines wait for `--help` without a limit. */
+#define CHECK_WAIT_MS 10000
+
 struct check {
 	const char *program;
 	int out;
@@ -370,7 +373,13 @@ int container_check_criu(const char *criu, struct err *err)
 	c.out = out;
 	if (spawn_apart(0, -1, become_check, &c, &p, err) < 0)
 		return -1;
+	bool ended = proc_wait_end(&p, CHECK_WAIT_MS) == 1;
+	if (!ended)
+		(void)!proc_signal(&p, SIGKILL);
 	int code = proc_reap(&p);
+	if (!ended)
+		return err_set(err, ERR_SYSTEM, "'%s check' did not end within %d s", criu,
+			       CHECK_WAIT_MS / 1000);
 	if (code == 0)
 		return 0;
 	criu_last_words(out, &words);

@@ -396,6 +396,15 @@ def an_image(image):
     return image
 
 
+def test_criu_that_never_answers_is_not_waited_for(tmp_path):
+    """D-19: whoever asks for the help waits without a limit of his own."""
+    program = tmp_path / "criu"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    line = harness.Bundle.one_line(cruntime("--criu", program, "checkpoint", "--help"))
+    assert line.endswith(f"'{program} check' did not end within 10 s"), line
+
+
 @pytest.mark.parametrize("name", ["checkpoint", "restore"])
 def test_help_fails_where_criu_does_not_work(name, stand_in, tmp_path):
     """D-19: podman takes the success of `checkpoint --help` for support."""
